@@ -1,0 +1,87 @@
+"""Ids, hashes and keys as they stand on the wire: canonical base64url without padding (protocol.md section 11).
+
+Inside VetRelay an id *is* its wire text: the patterns below admit only the canonical
+form, so two equal ids are equal strings in JSON, in URLs, in the database and in code.
+"""
+
+import base64
+import binascii
+import hashlib
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from vetrelay.errors import Refusal
+
+_B = "[A-Za-z0-9_-]"
+PATTERN_16: Final = f"^{_B}{{21}}[AQgw]$"
+PATTERN_32: Final = f"^{_B}{{42}}[AEIMQUYcgkosw048]$"
+PATTERN_64: Final = f"^{_B}{{85}}[AQgw]$"
+PATTERN_1216: Final = f"^{_B}{{1621}}[AQgw]$"
+
+_Text16 = Annotated[str, Meta(pattern=PATTERN_16)]
+Hash = Annotated[str, Meta(pattern=PATTERN_32)]
+Nonce = _Text16
+EnvelopeId = _Text16
+PersonId = _Text16
+SignKey = Hash
+SealKey = Annotated[str, Meta(pattern=PATTERN_1216)]
+SignatureText = Annotated[str, Meta(pattern=PATTERN_64)]
+EntryId = Hash
+PartyId = Hash
+CaseId = Hash
+DeviceId = Hash
+RelayId = Hash
+
+Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Position = Count
+Milliseconds = Count
+Bytes = Count
+
+
+def b64(raw: bytes) -> str:
+    """Base64url without padding, the only text form of bytes in VetRelay."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def unb64(text: str, size_bytes: int | None = None) -> bytes:
+    """The bytes of a canonical base64url text; `size_bytes` demands an exact length.
+
+    Raises Refusal `bad_base64` for any other spelling (padding, alphabet, leftover bits, length).
+    """
+    try:
+        raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, UnicodeEncodeError) as wrong:
+        raise Refusal("bad_base64") from wrong
+    if b64(raw) != text or (size_bytes is not None and len(raw) != size_bytes):
+        raise Refusal("bad_base64")
+    return raw
+
+
+def sha256(*parts: bytes) -> bytes:
+    """SHA-256 over the concatenation of the parts (32 bytes)."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.digest()
+
+
+def labelled(label: str, *parts: bytes) -> Hash:
+    """SHA-256(label, 00, parts): every hash of our own names what it is for."""
+    return b64(sha256(label.encode("ascii"), b"\0", *parts))
+
+
+def device_id(sign: SignKey, seal: SealKey) -> DeviceId:
+    """A device's id: the hash of its two public keys."""
+    return labelled("VetRelay-v1 device", unb64(sign, 32), unb64(seal, 1216))
+
+
+def relay_id(log_key: SignKey) -> RelayId:
+    """A relay's id: the hash of the key that signs its heads, so that a clinic may move its domain."""
+    return labelled("VetRelay-v1 relay", unb64(log_key, 32))
+
+
+def fingerprint(identifier: Hash) -> str:
+    """The short human form of an id: five groups of four hex digits (80 bits)."""
+    digits = unb64(identifier, 32)[:10].hex()
+    return " ".join(digits[i : i + 4] for i in range(0, 20, 4))

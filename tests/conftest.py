@@ -1,0 +1,38 @@
+"""What all tests share: the folders and programs they may ask for, and the switch for the long ones."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.corpora import ABSENT, corpora_folder
+from tests.node import find_node
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --soak."""
+    parser.addoption("--soak", action="store_true", help="run the long soak tests too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked slow, unless --soak was given."""
+    if config.getoption("--soak"):
+        return
+    long_one = pytest.mark.skip(reason="a long soak: run with --soak")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(long_one)
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """The shared corpora, or a skip that says how to name them."""
+    folder = corpora_folder()
+    if folder is None:
+        pytest.skip(ABSENT)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """A node for the JavaScript clients in tests/js."""
+    return find_node()
