@@ -55,6 +55,7 @@ SENTENCES: Mapping[str, str] = {
     "case_closed": "This case is closed; reopen it to go on writing.",
     "no_intake": "No file check is set up for this case, so files cannot be sent; the clinic runs `vetrelay clinic adopt`.",
     "wrong_verdict": "This verdict does not answer the files it claims to; nothing was taken over.",
+    "verdict_differs": "A file check contradicts itself; its copies are not shown, tell the clinic.",
     "binding_differs": "What is inside does not belong to this envelope; it is not shown, tell the clinic.",
     "commitment": "This file's key is not the one its author used; it is not shown, tell the clinic.",
     "newer_version": "This was made by a newer version of VetRelay; update before sending here.",

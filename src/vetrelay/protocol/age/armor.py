@@ -16,20 +16,18 @@ _LINE_CHARS = 64
 _WHITE_SPACE = b" \t\r\n"
 
 
-def is_armored(raw: bytes) -> bool:
-    """Whether `raw` begins, after white space, as armor does."""
-    return raw.lstrip(_WHITE_SPACE).startswith(b"-----BEGIN")
-
-
 def read_armor(raw: bytes) -> bytes:
     """The age file inside the armor; Refusal("age_armor") for any other spelling of it."""
     lines = raw.strip(_WHITE_SPACE).replace(b"\r\n", b"\n").split(b"\n")
-    if len(lines) < 3 or lines[0] != _BEGIN or lines[-1] != _END:
+    if len(lines) < 2 or lines[0] != _BEGIN or lines[-1] != _END:
         raise Refusal("age_armor")
-    *full_lines, last_line = lines[1:-1]
-    if any(len(line) != _LINE_CHARS for line in full_lines) or not 0 < len(last_line) <= _LINE_CHARS:
+    body_lines = lines[1:-1]
+    if any(len(line) != _LINE_CHARS for line in body_lines[:-1]):
         raise Refusal("age_armor")
-    text = b"".join(lines[1:-1])
+    # No line at all is good armor around an empty file; an empty line is a second spelling of it.
+    if body_lines and not 0 < len(body_lines[-1]) <= _LINE_CHARS:
+        raise Refusal("age_armor")
+    text = b"".join(body_lines)
     try:
         age_file = base64.b64decode(text, validate=True)
     except binascii.Error:

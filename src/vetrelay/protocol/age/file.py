@@ -6,19 +6,17 @@ opened by `protocol.unseal`, which also holds the key commitment.
 
 from collections.abc import Iterable, Iterator
 
-from vetrelay.protocol.age.armor import is_armored, read_armor
 from vetrelay.protocol.age.header import check_mac, parse_header
 from vetrelay.protocol.age.identities import Identity, unwrap
 from vetrelay.protocol.age.stream import open_stream
 
 
-def open_file(raw: bytes, identities: Iterable[Identity]) -> Iterator[bytes]:
-    """The plaintext of an age file, armored or not, chunk by authenticated chunk.
+def open_file(age_file: bytes, identities: Iterable[Identity]) -> Iterator[bytes]:
+    """The plaintext of a binary age file, chunk by authenticated chunk; armor comes off by `read_armor`.
 
     Whole only when the iterator has ended without raising. Raises Refusal with
-    "age_armor", "age_header", "age_no_match", "age_mac" or "age_payload".
+    "age_header", "age_no_match", "age_mac" or "age_payload".
     """
-    age_file = read_armor(raw) if is_armored(raw) else raw
     header = parse_header(age_file)
     file_key = unwrap(header.stanzas, identities)
     check_mac(age_file[: header.size_bytes], file_key)

@@ -1,0 +1,240 @@
+"""The sealed parts: manifest, slip and card, what they say and how they are padded (protocol.md sections 6, 11).
+
+A manifest tells which envelope it belongs to; a reader shows nothing of one that lies about it.
+Content kinds of the clinical domain come with their own package; the kinds here are what the wire itself needs.
+"""
+
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from vetrelay.errors import Refusal
+from vetrelay.protocol.envelope import MAX_ATTACHMENTS, Envelope, ObjectRole, VerdictCode
+from vetrelay.protocol.ids import Bytes, CaseId, DeviceId, EntryId, EnvelopeId, Hash, PersonId
+from vetrelay.protocol.statement import Body, convert, parse_sealed, render
+
+SPACE: Final = b"\x20"
+Name = Annotated[str, Meta(max_length=255)]
+ShortName = Annotated[str, Meta(min_length=1, max_length=100)]
+MediaType = Annotated[str, Meta(max_length=100)]
+FileKey = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{21}[AQgw]$")]
+
+
+class Binding(Body, frozen=True):
+    """The envelope that a sealed part belongs to."""
+
+    v: int
+    case: CaseId
+    id: EnvelopeId
+    device: DeviceId
+
+
+class FileEntry(Body, frozen=True):
+    """An attachment as its sender meant it: its payload, its plaintext's hash and size, its name."""
+
+    p: Hash
+    plain_sha256: Hash
+    size: Bytes
+    media: MediaType
+    name: Name
+
+
+class Text(Body, frozen=True, tag_field="kind", tag="text"):
+    """Something said, in words."""
+
+    text: Annotated[str, Meta(max_length=200_000)]
+
+
+class PersonName(Body, frozen=True):
+    """What a person of the sender's own party is called."""
+
+    person: PersonId
+    name: ShortName
+
+
+class Names(Body, frozen=True, tag_field="kind", tag="names"):
+    """The case card: the title, the sender's party's name, its people's names. A name never decides anything."""
+
+    title: Annotated[str, Meta(max_length=200)] | None
+    party: ShortName
+    people: Annotated[tuple[PersonName, ...], Meta(max_length=64)]
+
+
+class Derived(Body, frozen=True):
+    """A normalized copy or preview: which object of the verdict's envelope, and its plaintext."""
+
+    role: ObjectRole
+    h0: Hash
+    plain_sha256: Hash
+    size: Bytes
+    media: MediaType
+    name: Name
+    width: Annotated[int, Meta(ge=0)] | None
+    height: Annotated[int, Meta(ge=0)] | None
+
+
+class Finding(Body, frozen=True):
+    """What the sandbox saw of one file, in fixed codes and words."""
+
+    p: Hash
+    code: VerdictCode
+    keep: bool
+    reason: Annotated[str, Meta(max_length=64)] | None
+    notes: Annotated[tuple[Annotated[str, Meta(max_length=100)], ...], Meta(max_length=32)]
+    media: MediaType
+    captured: Annotated[str, Meta(max_length=40)] | None
+    width: Annotated[int, Meta(ge=0)] | None
+    height: Annotated[int, Meta(ge=0)] | None
+    derived: Annotated[tuple[Derived, ...], Meta(max_length=2)]
+
+
+class Findings(Body, frozen=True, tag_field="kind", tag="verdict"):
+    """The sealed part of a verdict: it repeats the clear codes, and says why."""
+
+    answers: EntryId
+    findings: Annotated[tuple[Finding, ...], Meta(max_length=MAX_ATTACHMENTS)]
+
+
+class Unknown(msgspec.Struct, frozen=True, kw_only=True):
+    """Content of a kind that came after this software: shown as such, never as an attack."""
+
+    kind: str
+
+
+Content = Text | Names | Findings
+_KNOWN_KINDS: Final = frozenset({"text", "names", "verdict"})
+
+
+class Manifest(Body, frozen=True):
+    """What is said, and the list of attachments."""
+
+    binding: Binding
+    content: Content
+    files: Annotated[tuple[FileEntry, ...], Meta(max_length=MAX_ATTACHMENTS)]
+
+
+class SlipFile(Body, frozen=True):
+    """What the intake needs to inspect one attachment: its file key and what it should turn out to be."""
+
+    h0: Hash
+    p: Hash
+    key: FileKey
+    plain_sha256: Hash
+    name: Name
+    declared: MediaType
+    keep_original: bool
+
+
+class Hints(Body, frozen=True):
+    """What helps the inspection: the sender's purpose for its photos."""
+
+    purpose: Annotated[str, Meta(max_length=20)] | None
+
+
+class Slip(Body, frozen=True):
+    """The sealed note to the intake alone."""
+
+    binding: Binding
+    files: Annotated[tuple[SlipFile, ...], Meta(min_length=1, max_length=MAX_ATTACHMENTS)]
+    hints: Hints
+
+
+class Card(Body, frozen=True):
+    """What an invitation shows to whoever holds its secret."""
+
+    v: int
+    case: CaseId
+    title: Annotated[str, Meta(max_length=200)]
+    party: ShortName
+    person: ShortName
+
+
+class OpenedManifest(msgspec.Struct, frozen=True, kw_only=True):
+    """A manifest after its checks; `content` is `Unknown` when newer software wrote it."""
+
+    binding: Binding
+    content: Text | Names | Findings | Unknown
+    files: tuple[FileEntry, ...]
+
+
+def padded_size(plain_bytes: int) -> int:
+    """Padmé: the size that hides all but the magnitude of a length (at most 12 % more; Nikitin et al., PURBs, 2019)."""
+    if plain_bytes < 2:
+        return plain_bytes
+    exponent = plain_bytes.bit_length() - 1
+    kept_bits = exponent.bit_length()
+    mask = (1 << (exponent - kept_bits)) - 1 if exponent > kept_bits else 0
+    return (plain_bytes + mask) & ~mask
+
+
+def pad(part: Body) -> bytes:
+    """A sealed part's bytes: its JSON, then spaces up to Padmé(length + 1)."""
+    raw = render(part)
+    return raw.ljust(padded_size(len(raw) + 1), SPACE)
+
+
+def _check_binding(binding: Binding, envelope: Envelope) -> None:
+    """(N14) What is inside names the very envelope that carries it."""
+    if (binding.v, binding.case, binding.id, binding.device) != (1, envelope.case, envelope.id, envelope.device):
+        raise Refusal("binding_differs")
+
+
+def bind(envelope_id: EnvelopeId, *, case: CaseId, device: DeviceId) -> Binding:
+    """The binding of the parts of one envelope."""
+    return Binding(v=1, case=case, id=envelope_id, device=device)
+
+
+def open_manifest(plaintext: bytes, envelope: Envelope) -> OpenedManifest:
+    """A manifest that belongs to `envelope` and lists exactly its attachments.
+
+    Raises Refusal `binding_differs`, `bad_json`, `bad_body`, `newer_version`.
+    """
+    value = parse_sealed(plaintext.rstrip(SPACE))
+    content = value.get("content")
+    kind = content.get("kind") if isinstance(content, dict) else None
+    if isinstance(kind, str) and kind not in _KNOWN_KINDS:
+        rest = convert({**value, "content": {"kind": "text", "text": ""}}, Manifest)
+        opened = OpenedManifest(binding=rest.binding, content=Unknown(kind=kind), files=rest.files)
+    else:
+        manifest = convert(value, Manifest)
+        opened = OpenedManifest(binding=manifest.binding, content=manifest.content, files=manifest.files)
+    _check_binding(opened.binding, envelope)
+    if sorted(entry.p for entry in opened.files) != sorted(named.p for named in envelope.of_role("attachment")):
+        raise Refusal("binding_differs")
+    if isinstance(opened.content, Findings):
+        _check_findings(opened.content, envelope)
+    return opened
+
+
+def _check_findings(findings: Findings, envelope: Envelope) -> None:
+    """The sealed part repeats the clear codes; every derived object is one of this envelope, one of a role per file."""
+    clear = {(ruling.p, ruling.code, ruling.keep) for ruling in envelope.verdict or ()}
+    derived = [(part.role, part.h0) for finding in findings.findings for part in finding.derived]
+    named = [(ref.role, ref.h0) for role in ("normalized", "preview") for ref in envelope.of_role(role)]
+    if (
+        findings.answers != envelope.derived_from
+        or clear != {(finding.p, finding.code, finding.keep) for finding in findings.findings}
+        or len(clear) != len(findings.findings)
+        or sorted(derived) != sorted(named)
+        or any(len({part.role for part in finding.derived}) != len(finding.derived) for finding in findings.findings)
+    ):
+        raise Refusal("verdict_differs")
+
+
+def open_slip(plaintext: bytes, envelope: Envelope) -> Slip:
+    """A slip that belongs to `envelope` and names only attachments of it (N41).
+
+    Raises Refusal `binding_differs`, `bad_json`, `bad_body`, `newer_version`.
+    """
+    slip = convert(parse_sealed(plaintext.rstrip(SPACE)), Slip)
+    _check_binding(slip.binding, envelope)
+    own = {(named.h0, named.p) for named in envelope.of_role("attachment")}
+    if {(entry.h0, entry.p) for entry in slip.files} != own or len(slip.files) != len(own):
+        raise Refusal("binding_differs")
+    return slip
+
+
+def open_card(plaintext: bytes) -> Card:
+    """An invitation's card. Raises Refusal `bad_json`, `bad_body`, `newer_version`."""
+    return convert(parse_sealed(plaintext.rstrip(SPACE)), Card)
