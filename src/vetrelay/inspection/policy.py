@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vetrelay.inspection.kinds import KIND_BY_EXTENSION, KIND_BY_MEDIA_TYPE, KINDS, Family, Kind
-from vetrelay.inspection.words import Reason, Verdict
+from vetrelay.inspection.words import FIRST_JAIL_END, Reason, Verdict
 
 KiB = 1024
 MiB = 1024 * KiB
@@ -25,6 +25,12 @@ CLOSE_LOOK_PURPOSES = frozenset({"wound", "skin", "eye"})
 HEAD_BYTES = 64 * KiB
 # An answer carries a normalized picture and a preview; a 4096 px PNG with alpha stays below this.
 MAX_OUTPUT_BYTES = 96 * MiB
+
+# With these the jail never came to say what the content is, so a name cannot contradict it.
+_SAYS_NOTHING_OF_THE_KIND = frozenset(
+    {Reason.EMPTY, Reason.NO_SECOND_OPINION, Reason.NEEDS_TOO_MUCH_MEMORY}
+    | {reason for reason in Reason if reason >= FIRST_JAIL_END}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +78,9 @@ POLICY: Mapping[Kind, Row] = {
     Kind.HEIC: Row(limits=_HEIC, keep_original=False),
 }
 
+# Above the largest row a file is never opened: only its head is handed to the jail, to be sniffed.
+MAX_FILE_BYTES = max(row.limits.file_bytes for row in POLICY.values())
+
 
 def limits_for(untrusted_head: bytes) -> Limits:
     """The limits of a job, by the only thing known before the jail: whether a `ftyp` box opens the file."""
@@ -103,23 +112,21 @@ def contradicts(claimed: Kind, seen: Kind) -> bool:
     """Whether name and content belong to different families. Content that nothing knows contradicts every claim."""
     if claimed is Kind.UNKNOWN or claimed is seen:
         return False
-    family = KINDS[seen].family
-    return family is Family.NEVER_TAKEN or KINDS[claimed].family is not family
+    return KINDS[claimed].family is not KINDS[seen].family or KINDS[seen].family is Family.NEVER_TAKEN
 
 
-def misnamed(name: str, seen: Kind) -> bool:
-    """Whether a name carries an extension that its content is not known by."""
-    _, dot, extension = name.rpartition(".")
-    return bool(dot) and extension.strip().lower() not in KINDS[seen].extensions
+def mends(claimed: Kind, seen: Kind) -> bool:
+    """Whether a name says another kind of the same family, so that it is renamed to match its content."""
+    return claimed not in {Kind.UNKNOWN, seen} and not contradicts(claimed, seen)
 
 
 def judge(*, claimed: Kind, seen: Kind, reason: Reason, made: Kind | None) -> tuple[Verdict, Reason]:
     """The verdict on one file: what was claimed, what the jail saw, its reason, and what it made of it (if anything)."""
-    # Said first: with half of the check missing, no other statement about the content is worth much.
-    if reason is Reason.NO_SECOND_OPINION:
-        return reason.verdict, reason
-    if contradicts(claimed, seen) and reason not in (Reason.EMPTY, Reason.TOO_MANY_BYTES):
-        return Verdict.REFUSED, Reason.CONTENT_DIFFERS_FROM_NAME
+    if reason not in _SAYS_NOTHING_OF_THE_KIND:
+        if claimed is not seen and KINDS[claimed].family is Family.NEVER_TAKEN:
+            return Verdict.REFUSED, Reason.TYPE_NOT_TAKEN
+        if contradicts(claimed, seen):
+            return Verdict.REFUSED, Reason.CONTENT_DIFFERS_FROM_NAME
     if reason is not Reason.NONE:
         return reason.verdict, reason
     return (Verdict.CLEAN if made is seen else Verdict.CONVERTED), Reason.NONE

@@ -19,14 +19,15 @@ PATTERN_32: Final = f"^{_B}{{42}}[AEIMQUYcgkosw048]$"
 PATTERN_64: Final = f"^{_B}{{85}}[AQgw]$"
 PATTERN_1216: Final = f"^{_B}{{1621}}[AQgw]$"
 
-_Text16 = Annotated[str, Meta(pattern=PATTERN_16)]
-Hash = Annotated[str, Meta(pattern=PATTERN_32)]
+# max_length: to Python's `$` a text that ends in a newline has ended before it.
+_Text16 = Annotated[str, Meta(pattern=PATTERN_16, max_length=22)]
+Hash = Annotated[str, Meta(pattern=PATTERN_32, max_length=43)]
 Nonce = _Text16
 EnvelopeId = _Text16
 PersonId = _Text16
 SignKey = Hash
-SealKey = Annotated[str, Meta(pattern=PATTERN_1216)]
-SignatureText = Annotated[str, Meta(pattern=PATTERN_64)]
+SealKey = Annotated[str, Meta(pattern=PATTERN_1216, max_length=1622)]
+SignatureText = Annotated[str, Meta(pattern=PATTERN_64, max_length=86)]
 EntryId = Hash
 PartyId = Hash
 CaseId = Hash

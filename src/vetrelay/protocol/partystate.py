@@ -55,7 +55,7 @@ class DoorState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """A party at one position of its chain."""
+    """A party at one position of its chain. `rotated_at_ms` is for `check_rotation_rate` alone."""
 
     id: PartyId
     kind: PartyKind
@@ -87,9 +87,10 @@ class Party:
 def extend_party(party: Party | None, signed: Signed, *, time_ms: int) -> Party:
     """The party after one more statement of its chain; `None` before genesis.
 
-    `time_ms` is the position's log time (rotation is limited per hour). Raises Refusal with
-    `chain_moved` for a wrong place, `not_admin`, `device_added_twice`, `last_admin`, `bad_boxes`,
-    `bad_offer`, `too_many_rotates`, or what verifying raises.
+    `time_ms` is when it was accepted; it is noted and decides nothing here. Raises Refusal with `chain_moved` for
+    a wrong place, `not_a_device`, `not_admin`, `not_a_clinic`, `device_added_twice`, `too_many_devices`,
+    `last_admin`, `bad_boxes`, `bad_offer`, `newer_version` for a first statement of a later version, or what
+    verifying raises.
     """
     if len(signed.sigs) != 1:
         raise Refusal("bad_signature")
@@ -97,6 +98,8 @@ def extend_party(party: Party | None, signed: Signed, *, time_ms: int) -> Party:
     statement = parse_statement(verify(signed, "party", [key]))
     entry = signed.entry_id()
     if party is None:
+        if isinstance(statement, Newer):
+            raise Refusal("newer_version")
         if not isinstance(statement, Genesis):
             raise Refusal("chain_moved")
         return _begin(statement, entry, key)
@@ -110,10 +113,10 @@ def extend_party(party: Party | None, signed: Signed, *, time_ms: int) -> Party:
 
 
 def read_chain(chain: Iterable[Signed], *, time_ms: int) -> Party:
-    """The party that a whole chain adds up to, when only its end matters (rotation limits then do not)."""
+    """The party that a whole chain adds up to, when only its end matters. Raises as `extend_party` does."""
     party: Party | None = None
     for signed in chain:
-        party = extend_party(party if party is None else replace(party, rotated_at_ms=()), signed, time_ms=time_ms)
+        party = extend_party(party, signed, time_ms=time_ms)
     if party is None:
         raise Refusal("chain_moved")
     return party
@@ -140,7 +143,7 @@ def _begin(genesis: Genesis, entry: EntryId, key: SignKey) -> Party:
     if not device.admin or device.role == "recovery":
         raise Refusal("last_admin")
     step = genesis.keys[0]
-    _check_step(step, gen=0, devices={device.id})
+    _check_step(step, gen=0, devices={device.id}, kind=genesis.kind)
     return Party(
         id=entry,
         kind=genesis.kind,
@@ -156,10 +159,13 @@ def _begin(genesis: Genesis, entry: EntryId, key: SignKey) -> Party:
     )
 
 
-def _check_step(step: KeyStep, *, gen: int, devices: set[DeviceId]) -> None:
+def _check_step(step: KeyStep, *, gen: int, devices: set[DeviceId], kind: PartyKind) -> None:
     """(N27, N47) The next generation, and exactly one box for each device that is active after it."""
     boxed = [box.device for box in step.boxes]
-    if step.gen != gen or set(boxed) != devices or len(boxed) != len(devices) or (gen == 0 and step.back):
+    if step.gen != gen or set(boxed) != devices or len(boxed) != len(devices):
+        raise Refusal("bad_boxes")
+    # A machine parses hostile files: with no way back, whoever takes it over cannot read what came before.
+    if step.back is not None and (gen == 0 or kind == "machine"):
         raise Refusal("bad_boxes")
     check_recipient(unb64(step.seal, 1216))
 
@@ -201,7 +207,8 @@ def _device_added(party: Party, statement: DeviceAdd, author: Device) -> Party:
     device = _checked_device(entry)
     if device.role == "recovery" and device.admin:
         raise Refusal("not_admin")
-    if device.id in party.devices or any(device.sign == other.sign for other in party.devices.values()):
+    # (N22) The signing key decides, for signatures are looked up by it; the same device id has the same key.
+    if any(device.sign == other.sign for other in party.devices.values()):
         raise Refusal("device_added_twice")
     if len(party.active) >= MAX_DEVICES:
         raise Refusal("too_many_devices")
@@ -225,9 +232,7 @@ def _role_changed(party: Party, statement: DeviceRoleChange) -> Party:
 
 
 def _rotated(party: Party, statement: Rotate, time_ms: int) -> Party:
-    recent = tuple(at for at in party.rotated_at_ms if at > time_ms - HOUR_MS)
-    if len(recent) >= MAX_ROTATES_PER_HOUR:
-        raise Refusal("too_many_rotates")
+    recent = tuple(at for at in party.rotated_at_ms if at > time_ms - HOUR_MS)[-MAX_ROTATES_PER_HOUR:]
     revoked = set(statement.revoke)
     if len(revoked) != len(statement.revoke) or not all(
         identifier in party.devices and party.devices[identifier].active for identifier in revoked
@@ -239,13 +244,25 @@ def _rotated(party: Party, statement: Rotate, time_ms: int) -> Party:
     }
     _with_admin(devices)
     active: set[DeviceId] = {identifier for identifier, device in devices.items() if device.active}
-    _check_step(statement.keys[0], gen=party.generation.gen + 1, devices=active)
+    _check_step(statement.keys[0], gen=party.generation.gen + 1, devices=active, kind=party.kind)
     return replace(
         party,
         devices=devices,
         generations=(*party.generations, statement.keys[0]),
         rotated_at_ms=(*recent, time_ms),
     )
+
+
+def check_rotation_rate(before: Party, after: Party) -> None:
+    """At most six rotates per party and hour, by the times at which *this* relay accepted them.
+
+    For the relay, before it takes a statement into a party's chain; never for a roster. The same statement has
+    another time in every case log, and a joiner's whole chain has one: a limit there would refuse in one case what
+    stands in all others. Raises Refusal `too_many_rotates`.
+    """
+    rotated = len(after.generations) > len(before.generations)
+    if rotated and len(after.rotated_at_ms) > MAX_ROTATES_PER_HOUR:
+        raise Refusal("too_many_rotates")
 
 
 def required_boxes(signed: Signed) -> frozenset[Hash]:

@@ -72,7 +72,7 @@ def verify(signed: Signed, expected: SignedType, keys: Sequence[SignKey]) -> byt
     """
     if signed.type != expected:
         raise Refusal("wrong_type")
-    if len(keys) > MAX_SIGNATURES or tuple(s.key for s in signed.sigs) != tuple(keys):
+    if not 1 <= len(keys) <= MAX_SIGNATURES or tuple(s.key for s in signed.sigs) != tuple(keys):
         raise Refusal("bad_signature")
     body = signed.content()
     covered = signing_bytes(signed.type, body)

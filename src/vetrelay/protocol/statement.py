@@ -34,8 +34,10 @@ def render(value: object) -> bytes:
 
 def _within_limits(value: object, depth: int, *, ascii_only: bool) -> bool:
     if isinstance(value, dict):
+        # Keys are ASCII in sealed bodies too: beyond it, languages sort them differently.
         return depth < MAX_DEPTH and all(
-            _within_limits(part, depth + 1, ascii_only=ascii_only) for pair in value.items() for part in pair
+            _within_limits(key, depth + 1, ascii_only=True) and _within_limits(part, depth + 1, ascii_only=ascii_only)
+            for key, part in value.items()
         )
     if isinstance(value, list):
         return depth < MAX_DEPTH and all(_within_limits(part, depth + 1, ascii_only=ascii_only) for part in value)
@@ -69,9 +71,11 @@ def parse_sealed(raw: bytes) -> dict[str, Any]:
 
 
 def convert(value: dict[str, Any], kind: type[T]) -> T:
-    """Builtins as a typed body. Raises Refusal `newer_version` for an unknown `v`, else `bad_body`."""
-    version = value.get("v")
-    if isinstance(version, int) and version > VERSION:
+    """Builtins as a typed body. Raises Refusal `newer_version` for a later `v`, else `bad_body`."""
+    version = value.get("v", VERSION)  # sealed parts carry it in their binding
+    if type(version) is not int or version < VERSION:  # to Python, true is an int too
+        raise Refusal("bad_body")
+    if version > VERSION:
         raise Refusal("newer_version")
     try:
         return msgspec.convert(value, kind, strict=True)

@@ -2,15 +2,15 @@
 
 import base64
 import hashlib
-import os
 import re
 import zlib
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
-from _pytest.mark import ParameterSet
 
+from tests.corpora import ABSENT as CORPORA_ABSENT
+from tests.corpora import corpora_folder
+from tests.node import JS
 from vetrelay.errors import Refusal
 from vetrelay.protocol.age.armor import read_armor
 from vetrelay.protocol.age.file import open_file
@@ -18,9 +18,7 @@ from vetrelay.protocol.age.header import parse_header, render_header
 from vetrelay.protocol.age.identities import Identity, ScryptIdentity, parse_identity, unwrap
 from vetrelay.protocol.age.stream import NONCE_BYTES, StreamOpener, seal_stream
 
-ROOT = Path(__file__).resolve().parents[3]
-CORPORA = Path(os.environ.get("VETRELAY_CORPORA", ROOT.parent / "shared" / "corpora"))
-NPM_MODULE = ROOT / "tests" / "js" / "node_modules" / "cctv-age" / "index.js"
+NPM_MODULE = JS / "node_modules" / "cctv-age" / "index.js"
 NPM_VECTOR = re.compile(r"// \.\./testdata/(\w+)\nvar \w+ = __toBinary\(\"([^\"]*)\"\);")
 
 CODES = {
@@ -69,8 +67,9 @@ def parse_vector(raw: bytes) -> Vector:
 
 
 def corpora_vectors() -> dict[str, bytes]:
-    folder = CORPORA / "age-testkit" / "testdata"
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())} if folder.is_dir() else {}
+    folder = corpora_folder()
+    paths = sorted((folder / "age-testkit" / "testdata").iterdir()) if folder else []
+    return {path.name: path.read_bytes() for path in paths}
 
 
 def npm_vectors() -> dict[str, bytes]:
@@ -80,15 +79,15 @@ def npm_vectors() -> dict[str, bytes]:
 
 SOURCES = {"corpora": corpora_vectors(), "npm": npm_vectors()}
 ABSENT = {
-    "corpora": "the folder of corpora is not on this machine",
-    "npm": "the npm package cctv-age is not installed in tests/js",
+    "corpora": CORPORA_ABSENT,
+    "npm": "the npm package cctv-age is not in tests/js: run ./dev setup",
 }
 ONE_SOURCE = SOURCES["corpora"] or SOURCES["npm"]
 
 
-def every_vector() -> list[ParameterSet]:
+def every_vector() -> list[object]:
     """One case per vector and source; a source that is absent is one skip with its reason."""
-    cases = []
+    cases: list[object] = []
     for source, vectors in SOURCES.items():
         if not vectors:
             cases.append(pytest.param(b"", id=source, marks=pytest.mark.skip(reason=ABSENT[source])))
@@ -97,14 +96,14 @@ def every_vector() -> list[ParameterSet]:
     return cases
 
 
-def one_source(start: str, expect: str = "") -> list[ParameterSet]:
+def one_source(start: str, expect: str = "") -> list[object]:
     """The vectors of either source with that start of a name and that expectation."""
-    cases = [
+    cases: list[object] = [
         pytest.param(raw, id=name)
         for name, raw in ONE_SOURCE.items()
         if name.startswith(start) and raw.startswith(b"expect: " + expect.encode())
     ]
-    skip = pytest.mark.skip(reason="neither the corpora nor npm cctv-age are on this machine")
+    skip = pytest.mark.skip(reason="neither the corpora nor npm cctv-age are here")
     return cases or [pytest.param(b"", id="absent", marks=skip)]
 
 

@@ -134,11 +134,14 @@ def _render_stanza(stanza: Stanza) -> bytes:
 def render_header(stanzas: Sequence[Stanza], file_key: bytes) -> bytes:
     """The header bytes for `stanzas`, closed with the MAC of `file_key` (16 bytes).
 
-    Refuses, with "age_header", what `parse_header` would refuse: no stanza, too many, too long.
+    Refuses, with "age_header", what would not parse back: no stanza, too many, too long,
+    an argument that is empty or holds a space.
     """
     authenticated = b"".join((_VERSION_LINE, *map(_render_stanza, stanzas), b"---"))
     raw_header = authenticated + b" " + encode_base64(header_mac(authenticated, file_key)) + b"\n"
-    parse_header(raw_header)  # what we write, every strict reader can read
+    # What we write, every strict reader must read as the same stanzas.
+    if parse_header(raw_header).stanzas != tuple(stanzas):
+        raise Refusal("age_header")
     return raw_header
 
 

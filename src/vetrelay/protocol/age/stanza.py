@@ -4,7 +4,6 @@ Nothing here is secret: the blind relay counts and measures stanzas with it.
 Source: C2SP age.md, "Recipient stanza" and "The mlkem768x25519 recipient type".
 """
 
-import base64
 import binascii
 from dataclasses import dataclass
 
@@ -48,7 +47,7 @@ def encode_base64(payload: bytes) -> bytes:
 def decode_base64(text: bytes) -> bytes:
     """Bytes of canonical, unpadded, standard base64; else Refusal("age_header")."""
     try:
-        payload = base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+        payload = binascii.a2b_base64(text + b"=" * (-len(text) % 4), strict_mode=True)
     except binascii.Error:
         raise Refusal("age_header") from None
     # Decoders forgive stray bits, padding and line ends; a second spelling would be malleability.

@@ -1,0 +1,245 @@
+"""Cases: open, invite, join, approve, remove, close, reopen (protocol.md sections 4, 5, 8)."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from vetrelay.client.api import RelayApi
+from vetrelay.client.end import End
+from vetrelay.client.follow import Followed, check_may_send, follow
+from vetrelay.client.notes import open_note, seal_note
+from vetrelay.client.outbox import deliver, promise_envelope, promise_statement
+from vetrelay.client.parties import NewParty, own_party
+from vetrelay.client.say import draft_of, own_names
+from vetrelay.errors import Refusal
+from vetrelay.protocol.case import (
+    By,
+    CaseOpen,
+    Close,
+    InCase,
+    InviteOpen,
+    MemberRole,
+    PartyAdd,
+    PartyApprove,
+    PartyRemove,
+    Policy,
+    Reopen,
+    parse_case_statement,
+)
+from vetrelay.protocol.derive import derive
+from vetrelay.protocol.identity import invitation_identity, invitation_signer, sign_key_of
+from vetrelay.protocol.ids import CaseId, PartyId, b64, sha256, unb64
+from vetrelay.protocol.invitation import INVITATION_LIFE_MS, InvitationLink, render_link
+from vetrelay.protocol.log import Head
+from vetrelay.protocol.manifest import Card, open_card, pad
+from vetrelay.protocol.party import Genesis, parse_statement
+from vetrelay.protocol.partystate import read_chain
+from vetrelay.protocol.seal import seal_bytes
+from vetrelay.protocol.signature import sign
+from vetrelay.protocol.statement import VERSION
+from vetrelay.protocol.unseal import open_age_file
+
+DEFAULT_RETENTION_DAYS = 90
+
+
+async def open_case(end: End, title: str) -> CaseId:
+    """Opens a case and tells its title, sealed; asked again after a kill, it is the same case."""
+    intent = f"open:{title}"
+    known = end.journal.intended(intent)
+    request: dict[str, object] = {}
+    case = known.case if known else None
+    if known is None:
+        statement = CaseOpen(
+            v=VERSION,
+            relay=end.keyring.relay,
+            nonce=b64(end.random_bytes(16)),
+            by=By(party=end.keyring.party, device=end.device.id),
+            role="owner" if end.keyring.kind == "household" else "care",
+            policy=Policy(inspection="intake", urgency=False, retention=DEFAULT_RETENTION_DAYS),
+        )
+        signed = sign("case", statement, [end.device.signer])
+        case, request = signed.entry_id(), {"entry": signed}
+    assert case is not None
+    promised = promise_statement(end, intent, case=case, path="/v1/cases", request=request)
+    await deliver(end, promised)
+    await follow(end, case)
+    save_title(end, case, title)
+    await tell_names(end, case)
+    end.journal.report(promised.id)
+    return case
+
+
+def save_title(end: End, case: CaseId, title: str) -> None:
+    """Keeps a case's title as a sealed note."""
+    end.journal.save_case(replace(end.journal.case(case), title=seal_note(end, title.encode())))
+
+
+def title_of(end: End, case: CaseId) -> str | None:
+    """A case's title as this end last learned it."""
+    sealed = end.journal.case(case).title
+    return open_note(end, sealed).decode() if sealed is not None else None
+
+
+async def tell_names(end: End, case: CaseId) -> None:
+    """Sends this party's case card, so that everybody in the case knows how to call it."""
+    followed = await follow(end, case)
+    title = title_of(end, case)
+    draft = draft_of(end, case, class_="control", audience="case", content=own_names(end, title))
+    promised = await promise_envelope(end, f"names:{case}:{followed.tail.n}", draft, ())
+    receipt = await deliver(end, promised)
+    end.journal.save_case(replace(end.journal.case(case), named_n=receipt.n))
+    end.journal.report(promised.id)
+
+
+async def invite(end: End, case: CaseId, role: MemberRole) -> str:
+    """A link that lets one party in, in this role. Raises Refusal `may_not` and what the case refuses."""
+    followed = await follow(end, case)
+    check_may_send(end, followed)
+    secret = end.random_bytes(16)
+    card = Card(
+        v=VERSION,
+        case=case,
+        title=title_of(end, case) or "",
+        party=end.keyring.party_name,
+        person=end.keyring.person_name,
+    )
+    sealed_card = seal_bytes(
+        pad(card),
+        [invitation_identity(secret).recipient],
+        file_key=end.random_bytes(16),
+        nonce=end.random_bytes(16),
+    ).age_file
+    statement = InviteOpen(
+        v=VERSION,
+        case=case,
+        nonce=b64(end.random_bytes(16)),
+        key=sign_key_of(derive(secret, "invite/sign")),
+        role=role,
+        until=end.now_ms() + INVITATION_LIFE_MS,
+        approve=not (role == "owner" and not followed.roster.had_owner),
+        card=b64(sha256(sealed_card)),
+    )
+    signed = sign("case", statement, [end.device.signer])
+    request: dict[str, object] = {"entry": signed, "chain": [], "boxes": {}, "card": b64(sealed_card)}
+    promised = promise_statement(
+        end, f"invite:{statement.nonce}", case=case, path=f"/v1/cases/{case}/entries", request=request
+    )
+    receipt = await deliver(end, promised)
+    end.journal.report(promised.id)
+    return render_link(
+        InvitationLink(
+            base_url=end.keyring.relay_url,
+            secret=secret,
+            case=case,
+            inviter=end.keyring.party,
+            relay=end.keyring.relay,
+            n=receipt.n,
+            head=receipt.head,
+        )
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Welcome:
+    """What the newcomer sees before joining: who asks, and what about."""
+
+    title: str
+    party: str
+    person: str
+    role: MemberRole
+
+
+async def look_at_invitation(api: RelayApi, link: InvitationLink) -> Welcome:
+    """An invitation's card. Raises Refusal `wrong_relay`, `invitation_*`, `link_broken`."""
+    answer = await api.invitation(link.case, sign_key_of(derive(link.secret, "invite/sign")))
+    if answer.relay != link.relay:
+        raise Refusal("wrong_relay")
+    statement = parse_case_statement(answer.entry.content())
+    if not isinstance(statement, InviteOpen) or statement.case != link.case or answer.card is None:
+        raise Refusal("link_broken")
+    sealed = unb64(answer.card)
+    if b64(sha256(sealed)) != statement.card:
+        raise Refusal("link_broken")
+    card = open_card(open_age_file(sealed, [invitation_identity(link.secret)]))
+    return Welcome(title=card.title, party=card.party, person=card.person, role=statement.role)
+
+
+async def join(end: End, link: InvitationLink, welcome: Welcome, party: NewParty | None) -> Followed:
+    """Joins by an invitation, as the party of this end's keyring; `party` is that party when it is new to the relay.
+
+    Afterwards the log is checked against the head that the link carries: the relay cannot have swapped the case.
+    Raises Refusal `invitation_*`, `already_a_member`, `log_forked`.
+    """
+    intent = f"join:{link.case}"
+    if party is not None:
+        genesis = parse_statement(party.chain[0].content())
+        assert isinstance(genesis, Genesis)
+        known = read_chain(party.chain, time_ms=0)
+    else:
+        known = await own_party(end)
+    statement = PartyAdd(
+        v=VERSION,
+        case=link.case,
+        nonce=b64(end.random_bytes(16)),
+        invite=sign_key_of(derive(link.secret, "invite/sign")),
+        party=known.id,
+        party_seq=known.seq,
+        party_head=known.head,
+        role=welcome.role,
+    )
+    signed = sign("case", statement, [invitation_signer(link.secret), end.device.signer])
+    request: dict[str, object] = {
+        "entry": signed,
+        "chain": list(party.chain) if party else [],
+        "boxes": party.boxes if party else {},
+        "card": None,
+    }
+    promised = promise_statement(end, intent, case=link.case, path=f"/v1/cases/{link.case}/entries", request=request)
+    await deliver(end, promised)
+    followed = await follow(end, link.case)
+    if link.n >= len(followed.heads) or followed.heads[link.n] != link.head:
+        raise Refusal("log_forked", n=link.n)
+    if welcome.title:
+        save_title(end, link.case, welcome.title)
+    if followed.roster.role_of(end.keyring.party):
+        await tell_names(end, link.case)
+    end.journal.report(promised.id)
+    return followed
+
+
+async def _state(end: End, case: CaseId, intent: str, statement: InCase) -> Head:
+    signed = sign("case", statement, [end.device.signer])
+    request: dict[str, object] = {"entry": signed, "chain": [], "boxes": {}, "card": None}
+    promised = promise_statement(end, intent, case=case, path=f"/v1/cases/{case}/entries", request=request)
+    receipt = await deliver(end, promised)
+    await follow(end, case)
+    end.journal.report(promised.id)
+    return receipt
+
+
+async def approve(end: End, case: CaseId, party: PartyId) -> Head:
+    """Confirms a party that waits at the door of a case."""
+    followed = await follow(end, case)
+    member = followed.roster.members.get(party)
+    if member is None:
+        raise Refusal("not_a_member")
+    statement = PartyApprove(v=VERSION, case=case, nonce=b64(end.random_bytes(16)), party=party, role=member.role)
+    receipt = await _state(end, case, f"approve:{case}:{party}", statement)
+    await tell_names(end, case)
+    return receipt
+
+
+async def remove(end: End, case: CaseId, party: PartyId) -> Head:
+    """Ends a party's part in a case."""
+    followed = await follow(end, case)
+    member = followed.roster.members.get(party)
+    if member is None:
+        raise Refusal("not_a_member")
+    statement = PartyRemove(v=VERSION, case=case, nonce=b64(end.random_bytes(16)), party=party, role=member.role)
+    return await _state(end, case, f"remove:{case}:{party}", statement)
+
+
+async def set_state(end: End, case: CaseId, state: Literal["close", "reopen"]) -> Head:
+    """Closes or reopens a case."""
+    kind = Close if state == "close" else Reopen
+    statement = kind(v=VERSION, case=case, nonce=b64(end.random_bytes(16)))
+    return await _state(end, case, f"{state}:{case}", statement)

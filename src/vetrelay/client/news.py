@@ -1,0 +1,61 @@
+"""Receiving: wait at the merged inbox, follow the cases that have news, greet newcomers, acknowledge what is safely ours."""
+
+from collections.abc import Iterable
+
+from vetrelay.client.cases import tell_names
+from vetrelay.client.end import End
+from vetrelay.client.follow import Followed, follow
+from vetrelay.client.outbox import deliver_all
+from vetrelay.errors import Refusal
+from vetrelay.protocol.envelope import SENDS
+from vetrelay.protocol.ids import CaseId
+
+
+async def receive(
+    end: End, *, wait_seconds: int, known: dict[CaseId, Followed] | None = None
+) -> dict[CaseId, Followed]:
+    """Everything new for this device, checked and kept; the cases that had news.
+
+    Waits up to `wait_seconds` for the first delivery. A case that is blocked is skipped here and told by `follow`.
+    """
+    await deliver_all(end)
+    known = known if known is not None else {}
+    touched: dict[CaseId, Followed] = {}
+    while True:
+        page = await end.api.inbox(after=end.journal.cursor(), wait_seconds=wait_seconds)
+        wait_seconds = 0
+        for case in dict.fromkeys(item.case for item in page.items):
+            followed = await _follow_kept(end, case, known.get(case))
+            if followed is not None:
+                touched[case] = known[case] = followed
+        if page.items:
+            upto = page.items[-1].seq
+            end.journal.save_cursor(upto)  # what it points at is committed in the journal: safely ours
+            await end.api.acknowledge(upto)
+        if page.caught_up or not page.items:
+            break
+    await greet_newcomers(end, touched.values())
+    return touched
+
+
+async def _follow_kept(end: End, case: CaseId, known: Followed | None) -> Followed | None:
+    try:
+        return await follow(end, case, known=known)
+    except Refusal as refused:
+        # Removed from the case, or the case is blocked with its evidence kept: the other cases go on.
+        if refused.code in {"unreachable", "not_a_device"}:
+            raise
+        return None
+
+
+async def greet_newcomers(end: End, cases: Iterable[Followed]) -> None:
+    """Tells this party's names again where somebody has come in since the last time."""
+    for followed in cases:
+        roster = followed.roster
+        role = roster.role_of(end.keyring.party)
+        if role is None or "control" not in SENDS[role] or end.keyring.kind == "machine":
+            continue
+        row = end.journal.case(followed.case)
+        newest = max((member.since_n for member in roster.active() if member.party != end.keyring.party), default=0)
+        if not row.blocked and newest > row.named_n:
+            await tell_names(end, followed.case)

@@ -1,0 +1,154 @@
+"""The outbox: promise first, deliver after, as often as it takes, always the same bytes (protocol.md section 6).
+
+A request is durable before its first attempt. The relay answers a repeat with the stored receipt, so delivering again
+after a kill can neither lose nor double anything.
+"""
+
+from dataclasses import replace
+
+import msgspec
+
+from vetrelay.client.drafts import Draft, seal_draft, seal_headers
+from vetrelay.client.end import End
+from vetrelay.client.follow import check_may_send, follow
+from vetrelay.client.journal import Outgoing, PayloadRow
+from vetrelay.client.notes import open_note, seal_note
+from vetrelay.client.transfer import SealedFile, upload
+from vetrelay.client.wire import Receipted
+from vetrelay.errors import Fault, Refusal
+from vetrelay.protocol.ids import CaseId
+from vetrelay.protocol.log import Head, check_head
+from vetrelay.protocol.signature import Signed, parse_wire, wire
+from vetrelay.protocol.statement import render
+
+ATTEMPTS = 6
+
+
+def promise_statement(  # every argument is a part of the promise
+    end: End, intent: str, *, case: CaseId | None, path: str, request: dict[str, object]
+) -> Outgoing:
+    """Promises a statement. The same intent, promised before and not yet reported, is taken up again instead."""
+    known = end.journal.intended(intent)
+    if known is not None:
+        return known
+    end.journal.put_outgoing(
+        intent, case=case, method="POST", path=path, body=render(request), draft=None, created_ms=end.now_ms()
+    )
+    promised = end.journal.intended(intent)
+    assert promised is not None
+    return promised
+
+
+async def promise_envelope(end: End, intent: str, draft: Draft, files: tuple[SealedFile, ...]) -> Outgoing:
+    """Seals a draft for the newest roster and promises it with its payloads.
+
+    Raises Refusal when nothing may be sent into this case now (`check_may_send`), or `no_intake`.
+    """
+    followed = await follow(end, draft.case)
+    check_may_send(end, followed)
+    sealed = seal_draft(end, draft, followed, seal_headers(end, draft, followed.roster))
+    with end.journal.transaction():
+        identifier = end.journal.put_outgoing(
+            intent,
+            case=draft.case,
+            method="PUT",
+            path=f"/v1/cases/{draft.case}/envelopes/{draft.id}",
+            body=sealed.body,
+            draft=seal_note(end, msgspec.json.encode(draft)),
+            created_ms=end.now_ms(),
+        )
+        end.journal.put_payloads(
+            PayloadRow(
+                p=file.p,
+                outbox_id=identifier,
+                case=draft.case,
+                size_bytes=file.size_bytes,
+                spool=file.spool,
+                url=None,
+                done=False,
+            )
+            for file in files
+        )
+    promised = end.journal.intended(intent)
+    assert promised is not None
+    return promised
+
+
+async def deliver(end: End, promised: Outgoing) -> Head:
+    """Brings a promised request to the relay and keeps its receipt.
+
+    Raises Fault (the promise stands; repeat the verb) or Refusal (the relay said no for good; the promise is ended).
+    """
+    if promised.receipt is not None:
+        return _checked_receipt(end, promised, parse_wire(promised.receipt))
+    if promised.refused is not None:
+        raise Refusal(promised.refused)
+    try:
+        receipt = await _attempt(end, promised)
+    except Refusal as refused:
+        end.journal.settle(promised.id, receipt=None, refused=refused.code)
+        end.journal.drop_payloads(promised.id)
+        end.journal.report(promised.id)
+        raise
+    head = _checked_receipt(end, promised, receipt)
+    end.journal.settle(promised.id, receipt=wire(receipt), refused=None)
+    end.journal.drop_payloads(promised.id)
+    return head
+
+
+def _checked_receipt(end: End, promised: Outgoing, receipt: Signed) -> Head:
+    case = promised.case or ""
+    return check_head(receipt, relay=end.keyring.relay, case=case)
+
+
+async def _attempt(end: End, promised: Outgoing) -> Signed:
+    for _ in range(ATTEMPTS):
+        names = _names(end, promised)
+        for row in end.journal.payloads(promised.id):
+            if not row.done:
+                await upload(end, row, label=names.get(row.p, "a file"))
+        try:
+            return (await _send(end, promised)).receipt
+        except Refusal as refused:
+            if refused.code == "payloads_missing":
+                for row in end.journal.payloads(promised.id):
+                    end.journal.save_upload(row.p, url=None, done=False)
+            elif refused.code == "roster_moved" and promised.draft is not None:
+                promised = await _seal_again(end, promised)
+            else:
+                raise
+    raise Fault("relay_failed")
+
+
+async def _send(end: End, promised: Outgoing) -> Receipted:
+    if promised.method == "PUT" and promised.case is not None:
+        return await end.api.put_envelope(promised.case, promised.path.rsplit("/", 1)[1], promised.body)
+    # party.add proves itself: the joiner may not have a session yet.
+    return await end.api.post_statement(promised.path, promised.body, bearer=not promised.intent.startswith("join:"))
+
+
+async def _seal_again(end: End, promised: Outgoing) -> Outgoing:
+    """The same draft for the readers of now. The refused bytes were not accepted, so replacing them doubles nothing."""
+    draft = _draft(end, promised)
+    followed = await follow(end, draft.case)
+    check_may_send(end, followed)
+    sealed = seal_draft(end, draft, followed, seal_headers(end, draft, followed.roster))
+    end.journal.replace_body(promised.id, sealed.body)
+    return replace(promised, body=sealed.body)
+
+
+def _draft(end: End, promised: Outgoing) -> Draft:
+    return msgspec.json.decode(open_note(end, promised.draft or b""), type=Draft)
+
+
+def _names(end: End, promised: Outgoing) -> dict[str, str]:
+    return {made.p: made.name for made in _draft(end, promised).objects} if promised.draft else {}
+
+
+async def deliver_all(end: End) -> None:
+    """Delivers whatever an earlier run promised. A refusal ends only that promise; it is told when it is asked for."""
+    for promised in end.journal.outgoing():
+        try:
+            await deliver(end, promised)
+        except Refusal:
+            continue

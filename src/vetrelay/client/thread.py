@@ -1,0 +1,233 @@
+"""The thread of a case as a person reads it: what was said, by whom, with which files in which state.
+
+Everything comes from the journal, checked when it came and opened now. What cannot be believed or opened is listed with
+its code, never silently left out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from vetrelay.client.cases import title_of
+from vetrelay.client.end import End
+from vetrelay.client.follow import Followed, party_of, recall
+from vetrelay.client.opening import manifest_of
+from vetrelay.errors import Refusal
+from vetrelay.inspection.names import safe_name
+from vetrelay.protocol.envelope import Envelope, ObjectRef, parse_envelope
+from vetrelay.protocol.ids import CaseId, EntryId, Hash, PartyId, fingerprint
+from vetrelay.protocol.log import Kind
+from vetrelay.protocol.manifest import FileEntry, Finding, Findings, Names, OpenedManifest, Text, Unknown
+from vetrelay.protocol.signature import parse_wire
+
+SPOKEN = frozenset({"message", "reply", "internal", "notice"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectView:
+    """Something that can be saved: a normalized copy, a preview, or the original."""
+
+    role: str
+    name: str
+    media_type: str
+    size_bytes: int
+    sha256: Hash
+    ref: ObjectRef
+    unsafe: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachmentView:
+    """A file of a message, and what the file check said of it (`pending` until it did)."""
+
+    name: str
+    media_type: str
+    size_bytes: int
+    sha256: Hash
+    verdict: str
+    reason: str | None
+    notes: tuple[str, ...]
+    objects: tuple[ObjectView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who speaks. Names are their own party's word; role and ids are the roster's."""
+
+    party: PartyId
+    person: str
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryView:
+    """One thing said. `problem` is the code when it cannot be believed or opened."""
+
+    n: int
+    envelope: str
+    entry: EntryId
+    class_: str
+    kind: str
+    author: Author
+    sent_at_ms: int
+    accepted_at_ms: int
+    text: str | None
+    attachments: tuple[AttachmentView, ...]
+    problem: str | None = None
+
+
+@dataclass(kw_only=True)
+class _Reading:
+    """What is gathered on the way through a case."""
+
+    names: dict[PartyId, Names] = field(default_factory=dict)
+    title: str | None = None
+    findings: dict[EntryId, tuple[Findings, Envelope]] = field(default_factory=dict)
+    spoken: list[tuple[int, int, EntryId, Envelope, OpenedManifest | None, str | None]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thread:
+    """A case as it reads now."""
+
+    case: CaseId
+    title: str
+    entries: tuple[EntryView, ...]
+    followed: Followed
+    names: dict[PartyId, Names]
+
+
+def read_thread(end: End, case: CaseId, followed: Followed | None = None) -> Thread:
+    """The whole thread, from the journal alone."""
+    followed = followed or recall(end, case)
+    reading = _Reading()
+    for row in end.journal.log(case):
+        if row.link.kind is not Kind.ENVELOPE or row.signed is None:
+            continue
+        signed = parse_wire(row.signed)
+        try:
+            envelope = parse_envelope(signed)
+        except Refusal:
+            continue
+        _gather(end, followed, reading, envelope, (row.n, row.link.time_ms, row.link.entry), row.fault)
+    entries = tuple(_entries(followed, reading))
+    title = reading.title or title_of(end, case) or "(no title yet)"
+    return Thread(case=case, title=title, entries=entries, followed=followed, names=reading.names)
+
+
+def _gather(
+    end: End,
+    followed: Followed,
+    reading: _Reading,
+    envelope: Envelope,
+    place: tuple[int, int, EntryId],
+    fault: str | None,
+) -> None:
+    opened: OpenedManifest | None = None
+    if fault is None:
+        try:
+            opened = manifest_of(end, envelope)
+        except Refusal as broken:
+            fault = broken.code
+    sender = party_of(followed.roster, envelope.device)
+    match opened.content if opened else None:
+        case Names() as names if sender is not None:
+            reading.names[sender] = names
+            reading.title = names.title or reading.title
+        case Findings() as findings if envelope.class_ == "verdict":
+            # The first verdict stands; a later one only when it says that it supersedes (section 6).
+            if findings.answers not in reading.findings or envelope.supersedes is not None:
+                reading.findings[findings.answers] = (findings, envelope)
+        case _:
+            if envelope.class_ in SPOKEN or fault is not None:
+                reading.spoken.append((*place, envelope, opened, fault))
+
+
+def _entries(followed: Followed, reading: _Reading) -> Iterator[EntryView]:
+    for n, accepted_ms, entry, envelope, opened, fault in reading.spoken:
+        content = opened.content if opened else None
+        kind = content.kind if isinstance(content, Unknown) else "text"
+        yield EntryView(
+            n=n,
+            envelope=envelope.id,
+            entry=entry,
+            class_=envelope.class_,
+            kind=kind,
+            author=author_of(followed, reading.names, envelope),
+            sent_at_ms=envelope.sent_at,
+            accepted_at_ms=accepted_ms,
+            text=content.text if isinstance(content, Text) else None,
+            attachments=_attachments(envelope, opened, reading.findings.get(entry)) if opened else (),
+            problem="newer_version" if isinstance(content, Unknown) else fault,
+        )
+
+
+def author_of(followed: Followed, names: dict[PartyId, Names], envelope: Envelope) -> Author:
+    """Who signed an envelope, with the name their own party gave them."""
+    party = party_of(followed.roster, envelope.device) or ""
+    device = followed.roster.parties[party].devices[envelope.device] if party else None
+    card = names.get(party)
+    person = device.person if device else ""
+    named = next((one.name for one in card.people if one.person == person), None) if card else None
+    at_view = followed.roster_at(min(envelope.view.n, followed.tail.n))
+    role = at_view.role_of(party) or followed.roster.role_of(party) or "unknown"
+    return Author(party=party, person=person, name=named or party_label(party), role=role)
+
+
+def party_label(party: PartyId) -> str:
+    """What a party is called before it told its name."""
+    return f"party {fingerprint(party)[:9]}" if party else "unknown"
+
+
+def _attachments(
+    envelope: Envelope, opened: OpenedManifest, verdict: tuple[Findings, Envelope] | None
+) -> tuple[AttachmentView, ...]:
+    found = {finding.p: finding for finding in verdict[0].findings} if verdict else {}
+    refs = {ref.p: ref for ref in envelope.of_role("attachment")}
+    derived_refs = {ref.h0: ref for ref in verdict[1].objects} if verdict else {}
+    return tuple(_attachment(entry, refs[entry.p], found.get(entry.p), derived_refs) for entry in opened.files)
+
+
+def _attachment(
+    entry: FileEntry, ref: ObjectRef, finding: Finding | None, derived_refs: dict[Hash, ObjectRef]
+) -> AttachmentView:
+    name = safe_name(entry.name)
+    original = ObjectView(
+        role="original",
+        name=name,
+        media_type=entry.media,
+        size_bytes=entry.size,
+        sha256=entry.plain_sha256,
+        ref=ref,
+        unsafe=True,
+    )
+    derived = tuple(
+        ObjectView(
+            role=part.role,
+            name=safe_name(part.name),
+            media_type=part.media,
+            size_bytes=part.size,
+            sha256=part.plain_sha256,
+            ref=derived_refs[part.h0],
+            unsafe=False,
+        )
+        for part in (finding.derived if finding else ())
+    )
+    return AttachmentView(
+        name=name,
+        media_type=finding.media if finding else entry.media,
+        size_bytes=entry.size,
+        sha256=entry.plain_sha256,
+        verdict=finding.code if finding else "pending",
+        reason=finding.reason if finding else None,
+        notes=finding.notes if finding else (),
+        objects=(*derived, original),
+    )
+
+
+def find_entry(thread: Thread, wanted: str) -> EntryView:
+    """An entry by its envelope id, entry id or position. Raises Refusal `no_such_envelope`."""
+    for entry in thread.entries:
+        if wanted in (entry.envelope, entry.entry, str(entry.n)):
+            return entry
+    raise Refusal("no_such_envelope")

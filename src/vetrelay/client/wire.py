@@ -1,0 +1,116 @@
+"""What the relay answers, as values (protocol.md, chapter transport). Unknown extra fields are ignored: relays may grow."""
+
+from typing import Any
+
+import msgspec
+
+from vetrelay.protocol.ids import Hash
+from vetrelay.protocol.signature import Signed
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """Root of the relay's answers."""
+
+
+class RelayFacts(Answer, frozen=True):
+    """`GET /v1/relay`."""
+
+    relay: Hash
+    log_key: Hash
+    time: int
+    version: str
+    limits: dict[str, Any] = {}
+
+
+class SessionNonce(Answer, frozen=True):
+    """`POST /v1/session`, first half."""
+
+    relay: Hash
+    nonce: Hash
+    time: int
+
+
+class Session(Answer, frozen=True):
+    """`POST /v1/session`, second half."""
+
+    bearer: str
+    until: int
+
+
+class Invitation(Answer, frozen=True):
+    """An open invitation: the signed statement and the sealed card."""
+
+    entry: Signed
+    card: str | None
+    relay: Hash
+    time: int
+
+
+class Appended(Answer, frozen=True):
+    """Where a party chain ends now."""
+
+    seq: int
+    head: Hash
+
+
+class PartyChain(Answer, frozen=True):
+    """A party's chain."""
+
+    chain: tuple[Signed, ...]
+
+
+class Receipted(Answer, frozen=True):
+    """The relay's signed head for what it has just accepted, or had accepted before."""
+
+    receipt: Signed
+
+
+class ObjectPart(Answer, frozen=True):
+    """An object's header, and its payload when it travelled in the submit (base64url)."""
+
+    h0: Hash
+    header: str
+    payload: str | None = None
+
+
+class Item(Answer, frozen=True):
+    """One position of a case's queue; `signed` is null when it is not for us."""
+
+    n: int
+    time: int
+    kind: int
+    entry: Hash
+    signed: Signed | None
+    objects: tuple[ObjectPart, ...] = ()
+
+
+class CaseInbox(Answer, frozen=True):
+    """A page of a case's queue."""
+
+    items: tuple[Item, ...]
+    head: Signed
+
+
+class LogPage(Answer, frozen=True):
+    """A page of the log."""
+
+    links: str
+    entries: tuple[Signed | None, ...] | None
+    head: Signed
+
+
+class Pointer(Answer, frozen=True):
+    """One delivery of the merged inbox."""
+
+    seq: int
+    case: Hash
+    n: int
+    kind: int
+
+
+class Inbox(Answer, frozen=True):
+    """A page of the merged inbox."""
+
+    items: tuple[Pointer, ...]
+    heads: dict[str, Signed]
+    caught_up: bool

@@ -1,0 +1,66 @@
+"""Settings of the processes, as frozen values; every key stands with its reason in config/*.toml.
+
+Parsing is pure: whoever starts a process reads the file and hands its text in. A key that is not known here is
+refused by name, because a wrong guess is worse than no guess.
+"""
+
+import re
+import tomllib
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from vetrelay.errors import Fault
+
+KiB: Final = 1024
+MiB: Final = 1024 * KiB
+GiB: Final = 1024 * MiB
+
+Positive = Annotated[int, Meta(ge=1)]
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class RelayLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the relay takes from one device, one party, one case, one address, and how long it waits."""
+
+    object_bytes: Positive = 2 * GiB
+    submit_bytes: Positive = 2 * MiB
+    envelopes_per_minute: Positive = 240
+    statements_per_minute: Positive = 120
+    open_uploads_per_device: Positive = 16
+    case_bytes: Positive = 20 * GiB
+    party_bytes: Positive = 200 * GiB
+    min_free_bytes: Annotated[int, Meta(ge=0)] = 256 * MiB
+    queued_jobs: Positive = 4096
+    connections: Positive = 4096
+    connections_per_address: Positive = 512
+    page_bytes: Positive = 4 * MiB
+    wait_seconds: Positive = 25
+    header_seconds: Positive = 20
+    body_seconds: Positive = 30
+
+
+class RelayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of `vetrelay relay`."""
+
+    data: str
+    listen: Annotated[tuple[str, ...], Meta(min_length=1)] = ("127.0.0.1:8460",)
+    origins: tuple[str, ...] = ()
+    log_json: bool = False
+    limits: RelayLimits = RelayLimits()
+
+
+def parse_config(text: str, kind: type[T]) -> T:
+    """The settings in a TOML text. Raises Fault `bad_config`, whose facts name the setting that is wrong."""
+    try:
+        return msgspec.convert(tomllib.loads(text), kind, strict=True)
+    except tomllib.TOMLDecodeError as wrong:
+        raise Fault("bad_config", setting="", reason=str(wrong)) from wrong
+    except msgspec.ValidationError as wrong:
+        reason = str(wrong)
+        # msgspec says "Object contains unknown field `x` - at `$.limits`", or "Expected `int` … - at `$.limits.x`".
+        place = re.search(r"at `\$\.?(.*?)`$", reason)
+        unknown = re.search(r"field `(.*?)`", reason)
+        named = [part for part in (place and place[1], unknown and unknown[1]) if part]
+        raise Fault("bad_config", setting=".".join(named), reason=reason) from wrong

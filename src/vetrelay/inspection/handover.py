@@ -1,0 +1,86 @@
+"""Content for the jail: an anonymous, sealed piece of memory that is passed by descriptor and never touches a disk.
+
+Sealed means that nobody can change or shrink it any more, so the jail may map it. A caller that already holds the
+plaintext in such a descriptor (`memory()`, written, then `seal()`) hands it over without a copy.
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+_UNCHANGING = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK
+_COPY_STEP_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """A descriptor to map in the jail, and the true size of the file, of which it may hold only the head."""
+
+    descriptor: int
+    size_bytes: int
+    head: bytes
+
+
+def memory() -> int:
+    """A new anonymous memory file to write content into; give it to `seal` before handing it over."""
+    return os.memfd_create("content", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+
+
+def seal(descriptor: int) -> int:
+    """Makes a memory file unchangeable, for good, and gives it back. Raises OSError for any other file."""
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
+    return descriptor
+
+
+def is_sealed(descriptor: int) -> bool:
+    """Whether nobody can change or shrink what is behind this descriptor."""
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & _UNCHANGING == _UNCHANGING
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def handed_over(content: bytes | int, *, most_bytes: int, head_bytes: int) -> Iterator[Handover]:
+    """Content as the jail takes it. Of a file above `most_bytes` only `head_bytes` are copied: it is sniffed, not opened.
+
+    A descriptor given by the caller stays the caller's and is not closed. Raises OSError.
+    """
+    if isinstance(content, int):
+        size_bytes = os.fstat(content).st_size
+        if is_sealed(content):
+            yield Handover(descriptor=content, size_bytes=size_bytes, head=os.pread(content, head_bytes, 0))
+            return
+    else:
+        size_bytes = len(content)
+    wanted_bytes = size_bytes if size_bytes <= most_bytes else min(size_bytes, head_bytes)
+    copy = memory()
+    try:
+        if isinstance(content, int):
+            _copy_from_descriptor(content, copy, wanted_bytes)
+        else:
+            _write_all(copy, memoryview(content)[:wanted_bytes])
+        # Whoever shortens the file while it is copied gets it judged as it was then.
+        copied_bytes = os.fstat(copy).st_size
+        size_bytes = size_bytes if copied_bytes == wanted_bytes else copied_bytes
+        yield Handover(descriptor=seal(copy), size_bytes=size_bytes, head=os.pread(copy, head_bytes, 0))
+    finally:
+        os.close(copy)
+
+
+def _copy_from_descriptor(source: int, target: int, wanted_bytes: int) -> None:
+    position = 0
+    while position < wanted_bytes:
+        step = os.pread(source, min(_COPY_STEP_BYTES, wanted_bytes - position), position)
+        if not step:
+            return
+        _write_all(target, memoryview(step))
+        position += len(step)
+
+
+def _write_all(descriptor: int, content: memoryview) -> None:
+    while content:
+        content = content[os.write(descriptor, content) :]

@@ -1,0 +1,41 @@
+"""The few Linux calls that Python's standard library does not offer, by ctypes on the C library already loaded."""
+
+import ctypes
+import os
+
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+PR_SET_SECCOMP = 22
+PR_SET_NO_NEW_PRIVS = 38
+
+_CAPABILITY_VERSION_3 = 0x20080522
+_CAPABILITY_WORDS = 6
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def prctl(option: int, *arguments: int) -> None:
+    """prctl(2). Raises OSError."""
+    padded = (*arguments, 0, 0, 0, 0)[:4]
+    if _libc.prctl(ctypes.c_int(option), *(ctypes.c_ulong(argument) for argument in padded)) != 0:
+        _raise_errno()
+
+
+def syscall(number: int, *arguments: object) -> int:
+    """syscall(2) with ctypes arguments. Raises OSError."""
+    result = _libc.syscall(ctypes.c_long(number), *arguments)
+    if result < 0:
+        _raise_errno()
+    return int(result)
+
+
+def drop_capabilities() -> None:
+    """Empties all three capability sets of this process, so that uid 0 is a number like any other. Raises OSError."""
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    nothing = (ctypes.c_uint32 * _CAPABILITY_WORDS)()
+    if _libc.capset(header, nothing) != 0:
+        _raise_errno()
+
+
+def _raise_errno() -> None:
+    number = ctypes.get_errno()
+    raise OSError(number, os.strerror(number))

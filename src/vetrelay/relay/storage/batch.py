@@ -1,0 +1,91 @@
+"""One transaction as the tables see it: reads at once, writes buffered and flushed with as few statements as can be.
+
+What a batch learns (how cases stand, where inboxes end) is kept beside it and given to the process's memory only
+after the COMMIT, so that nothing outside ever sees what may yet be rolled back.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Executable, Insert, Row, Table, insert
+
+from vetrelay.protocol.ids import CaseId, DeviceId, Hash
+from vetrelay.relay.ports import Standing
+from vetrelay.relay.storage.memory import Memory
+
+_INSERTS: dict[Table, Insert] = {}
+
+Values = Mapping[str, object]
+
+
+class Batch:
+    """A connection inside a transaction, its unwritten rows, and what it will teach the memory."""
+
+    def __init__(self, connection: Connection, memory: Memory) -> None:
+        self.memory = memory
+        self.standings: dict[CaseId, Standing] = {}
+        self.heads: dict[tuple[CaseId, int], Hash] = {}
+        self.last_seqs: dict[DeviceId, int] = {}
+        self.actions: list[Callable[[], None]] = []
+        self.topics: set[str] = set()
+        self.writes = 0
+        self._connection = connection
+        self._inserts: dict[Table, list[Values]] = {}
+        self._updates: dict[Executable, dict[object, Values]] = {}
+
+    def rows(self, statement: Executable, values: Values | None = None) -> Sequence[Row[Any]]:
+        """What a SELECT finds; it sees everything this transaction has written so far."""
+        self.flush()
+        return self.unflushed_rows(statement, values)
+
+    def unflushed_rows(self, statement: Executable, values: Values | None = None) -> Sequence[Row[Any]]:
+        """What a SELECT finds without this transaction's buffered rows: for whoever looks these up in memory."""
+        return self._connection.execute(statement, values).all()
+
+    def row(self, statement: Executable, values: Values | None = None) -> Row[Any] | None:
+        """The one row that a SELECT finds, or None."""
+        found = self.rows(statement, values)
+        return found[0] if found else None
+
+    def insert(self, table: Table, values: Values) -> None:
+        """Add a row; a key that is there already shows when the batch is flushed."""
+        self.writes += 1
+        self._inserts.setdefault(table, []).append(values)
+
+    def update_later(self, statement: Executable, key: object, values: Values) -> None:
+        """Run a parametrized UPDATE at the flush; of several for one key, the last."""
+        self.writes += 1
+        self._updates.setdefault(statement, {})[key] = values
+
+    def write(self, statement: Executable, values: Values | Sequence[Values] | None = None) -> int:
+        """Run an UPDATE or DELETE now; how many rows it touched."""
+        self.flush()
+        self.writes += 1
+        return self._connection.execute(statement, values).rowcount
+
+    def flush(self) -> None:
+        """Write the buffered rows, one statement per table."""
+        if self._inserts:
+            inserts, self._inserts = self._inserts, {}
+            for table, rows in inserts.items():
+                self._connection.execute(_insert(table), rows)
+        if self._updates:
+            updates, self._updates = self._updates, {}
+            for statement, changes in updates.items():
+                self._connection.execute(statement, list(changes.values()))
+
+    def teach(self) -> None:
+        """Give what was learned to the memory; only after COMMIT."""
+        for case, standing in self.standings.items():
+            self.memory.standings.put(case, standing)
+        for place, head in self.heads.items():
+            self.memory.heads.put(place, head)
+        for device, seq in self.last_seqs.items():
+            self.memory.last_seqs.put(device, seq)
+
+
+def _insert(table: Table) -> Insert:
+    # One Insert object per table: SQLAlchemy finds its compiled form by the object, not by reading it again.
+    if table not in _INSERTS:
+        _INSERTS[table] = insert(table)
+    return _INSERTS[table]
