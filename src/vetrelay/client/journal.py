@@ -5,12 +5,13 @@ tried, so that trying again after a kill can never say something else. Nothing i
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from vetrelay.client.promises import Promises
 from vetrelay.protocol.ids import CaseId, EntryId, Hash
 from vetrelay.protocol.log import Kind, Link, Tail, empty_log
 
@@ -65,35 +66,7 @@ class LogRow:
     fault: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
-    """A request that must reach the relay, as the exact bytes of its first attempt."""
-
-    id: int
-    intent: str
-    case: CaseId | None
-    method: str
-    path: str
-    body: bytes
-    draft: bytes | None
-    receipt: bytes | None
-    refused: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PayloadRow:
-    """A sealed payload on its way up: where it is spooled, and its upload's URL once there is one."""
-
-    p: Hash
-    outbox_id: int
-    case: CaseId
-    size_bytes: int
-    spool: Path
-    url: str | None
-    done: bool
-
-
-class Journal:
+class Journal(Promises):
     """One end's journal. Every method that changes something has committed durably when it returns."""
 
     def __init__(self, home: Path) -> None:
@@ -214,99 +187,3 @@ class Journal:
     def save_cursor(self, seq: int) -> None:
         """Moves the cursor."""
         self._db.execute("INSERT OR REPLACE INTO cursor VALUES ('inbox', ?)", (seq,))
-
-    # -- the outbox
-
-    def put_outgoing(
-        self,
-        intent: str,
-        *,
-        case: CaseId | None,
-        method: str,
-        path: str,
-        body: bytes,
-        draft: bytes | None,
-        created_ms: int,
-    ) -> int:
-        """Promises a request; the promise is durable when this returns (or with the transaction around it)."""
-        cursor = self._db.execute(
-            "INSERT INTO outbox (intent, case_id, method, path, body, draft, created_ms) VALUES (?,?,?,?,?,?,?)",
-            (intent, case, method, path, body, draft, created_ms),
-        )
-        return int(cursor.lastrowid or 0)
-
-    def replace_body(self, identifier: int, body: bytes) -> None:
-        """Replaces a request that the relay has refused for good, sealed again for the roster of now."""
-        self._db.execute("UPDATE outbox SET body=? WHERE id=? AND receipt IS NULL", (body, identifier))
-
-    def outgoing(self) -> tuple[Outgoing, ...]:
-        """Requests without a receipt or a refusal, in order."""
-        return self._outgoing("receipt IS NULL AND refused IS NULL")
-
-    def intended(self, intent: str) -> Outgoing | None:
-        """The newest request of this intent that was not yet reported to the person who asked."""
-        found = self._outgoing("reported=0 AND intent=?", intent)
-        return found[-1] if found else None
-
-    def _outgoing(self, condition: str, *values: object) -> tuple[Outgoing, ...]:
-        rows = self._db.execute(
-            f"SELECT id, intent, case_id, method, path, body, draft, receipt, refused FROM outbox WHERE {condition} ORDER BY id",  # noqa: S608  # conditions are literals of this module
-            values,
-        )
-        return tuple(
-            Outgoing(
-                id=row[0],
-                intent=row[1],
-                case=row[2],
-                method=row[3],
-                path=row[4],
-                body=row[5],
-                draft=row[6],
-                receipt=row[7],
-                refused=row[8],
-            )
-            for row in rows
-        )
-
-    def settle(self, identifier: int, *, receipt: bytes | None, refused: str | None) -> None:
-        """Ends a request: with its receipt, or with the code it was refused with."""
-        self._db.execute("UPDATE outbox SET receipt=?, refused=? WHERE id=?", (receipt, refused, identifier))
-
-    def report(self, identifier: int) -> None:
-        """The person has been told: the same words mean a new request from here on."""
-        self._db.execute("UPDATE outbox SET reported=1 WHERE id=?", (identifier,))
-
-    def put_payloads(self, rows: Iterable[PayloadRow]) -> None:
-        """Notes sealed payloads that must be uploaded before their envelope."""
-        self._db.executemany(
-            "INSERT INTO payloads VALUES (?,?,?,?,?,?,?)",
-            [(row.p, row.outbox_id, row.case, row.size_bytes, str(row.spool), row.url, int(row.done)) for row in rows],
-        )
-
-    def payloads(self, outbox_id: int) -> tuple[PayloadRow, ...]:
-        """The payloads of one request."""
-        rows = self._db.execute(
-            "SELECT p, outbox_id, case_id, size_bytes, spool, url, done FROM payloads WHERE outbox_id=?", (outbox_id,)
-        )
-        return tuple(
-            PayloadRow(
-                p=p,
-                outbox_id=outbox,
-                case=case,
-                size_bytes=size_bytes,
-                spool=Path(spool),
-                url=url,
-                done=bool(done),
-            )
-            for p, outbox, case, size_bytes, spool, url, done in rows
-        )
-
-    def save_upload(self, p: Hash, *, url: str | None, done: bool) -> None:
-        """Keeps an upload's URL, or that it is complete."""
-        self._db.execute("UPDATE payloads SET url=?, done=? WHERE p=?", (url, int(done), p))
-
-    def drop_payloads(self, outbox_id: int) -> None:
-        """Removes the spooled payloads of a settled request."""
-        for row in self.payloads(outbox_id):
-            row.spool.unlink(missing_ok=True)
-        self._db.execute("DELETE FROM payloads WHERE outbox_id=?", (outbox_id,))

@@ -11,8 +11,8 @@ import msgspec
 from vetrelay.client.drafts import Draft, seal_draft, seal_headers
 from vetrelay.client.end import End
 from vetrelay.client.follow import check_may_send, follow
-from vetrelay.client.journal import Outgoing, PayloadRow
 from vetrelay.client.notes import open_note, seal_note
+from vetrelay.client.promises import Outgoing, PayloadRow
 from vetrelay.client.transfer import SealedFile, upload
 from vetrelay.client.wire import Receipted
 from vetrelay.errors import Fault, Refusal

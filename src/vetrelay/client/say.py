@@ -8,8 +8,8 @@ from pathlib import Path
 from vetrelay.client.drafts import Draft, DraftObject
 from vetrelay.client.end import End
 from vetrelay.client.follow import Followed, follow
-from vetrelay.client.journal import Outgoing
 from vetrelay.client.outbox import deliver, promise_envelope
+from vetrelay.client.promises import Outgoing
 from vetrelay.client.transfer import SealedFile, seal_file
 from vetrelay.errors import Refusal
 from vetrelay.protocol.envelope import MAX_ATTACHMENTS, SENDS, Audience, EnvelopeClass

@@ -12,7 +12,7 @@ from vetrelay.client.end import End
 from vetrelay.client.follow import Followed, party_of, recall
 from vetrelay.client.opening import manifest_of
 from vetrelay.errors import Refusal
-from vetrelay.inspection.names import safe_name
+from vetrelay.inspection.naming import safe_name
 from vetrelay.protocol.envelope import Envelope, ObjectRef, parse_envelope
 from vetrelay.protocol.ids import CaseId, EntryId, Hash, PartyId, fingerprint
 from vetrelay.protocol.log import Kind
@@ -191,7 +191,7 @@ def _attachments(
 def _attachment(
     entry: FileEntry, ref: ObjectRef, finding: Finding | None, derived_refs: dict[Hash, ObjectRef]
 ) -> AttachmentView:
-    name = safe_name(entry.name)
+    name = safe_name(entry.name, "")
     original = ObjectView(
         role="original",
         name=name,
@@ -204,7 +204,7 @@ def _attachment(
     derived = tuple(
         ObjectView(
             role=part.role,
-            name=safe_name(part.name),
+            name=safe_name(part.name, ""),
             media_type=part.media,
             size_bytes=part.size,
             sha256=part.plain_sha256,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from vetrelay.client.end import End
-from vetrelay.client.journal import PayloadRow
+from vetrelay.client.promises import PayloadRow
 from vetrelay.errors import Fault, Refusal
 from vetrelay.protocol.age.stream import StreamOpener, StreamSealer, sealed_size
 from vetrelay.protocol.ids import Hash, b64

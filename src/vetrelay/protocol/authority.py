@@ -30,36 +30,47 @@ from vetrelay.protocol.case import (
     Reopen,
     parse_case_statement,
 )
-from vetrelay.protocol.ids import PartyId, SignKey
+from vetrelay.protocol.ids import SignKey
 from vetrelay.protocol.log import Kind
 from vetrelay.protocol.party import parse_statement
 from vetrelay.protocol.partystate import Device, Party, extend_party, is_narrowing
-from vetrelay.protocol.roster import Invitation, Member, Roster
+from vetrelay.protocol.roster import Invitation, Member, Roster, may_admit, may_remove, usable_invitation
 from vetrelay.protocol.signature import Signed, check_sign_key, verify
 
-ADMITS: Final[Mapping[str, frozenset[str]]] = {
-    "owner": frozenset({"owner", "provider", "care"}),
-    "care": frozenset({"owner", "care", "consultant", "provider", "bridge"}),
-}
-REMOVES: Final[Mapping[str, frozenset[str]]] = {
-    "owner": frozenset({"owner", "provider", "bridge"}),
-    "care": frozenset({"provider", "consultant", "bridge", "owner", "care"}),
-}
 WRITES: Final[Mapping[str, tuple[type[InCase], ...]]] = {
     "owner": (Close, Reopen),
     "care": (PolicyChange, Close, Reopen, Hold, Exported, RelayMove, Bridge),
 }
+TYPE_OF_KIND: Final = {Kind.CASE: "case", Kind.PARTY: "party"}
+ALWAYS_REFUSED: Final = frozenset(
+    {"wrong_type", "bad_json", "bad_body", "bad_base64", "bad_key", "bad_signature", "too_large", "statement_repeated"}
+)
+"""What is wrong in any version: nothing that came before can excuse it."""
 
 
 def apply_entry(roster: Roster, signed: Signed, *, kind: Kind, n: int, time_ms: int) -> Roster:
     """The roster after the entry at position `n`; kinds other than CASE and PARTY leave it as it is.
 
     Raises Refusal with the rule's code: the relay then does not append, and a client knows its relay is dishonest.
+
+    (N50) A statement of a later version changes nothing but `newer`. From there on this roster is not the whole
+    truth, so what does not follow from it is passed over, not called forged. A client then no longer sends. A relay
+    never lets it come so far: it appends nothing after which `newer` is set, and answers `newer_version`.
     """
-    if kind is Kind.PARTY:
-        return _party_entry(roster, signed, n=n, time_ms=time_ms)
-    if kind is not Kind.CASE:
+    if kind not in TYPE_OF_KIND:
         return roster
+    if signed.type != TYPE_OF_KIND[kind]:
+        raise Refusal("wrong_type")
+    follow = _party_entry if kind is Kind.PARTY else _case_entry
+    try:
+        return follow(roster, signed, n=n, time_ms=time_ms)
+    except Refusal as refusal:
+        if not roster.newer or refusal.code in ALWAYS_REFUSED:
+            raise
+        return replace(roster, n=n)
+
+
+def _case_entry(roster: Roster, signed: Signed, *, n: int, time_ms: int) -> Roster:
     entry = signed.entry_id()
     if entry in roster.seen:
         raise Refusal("statement_repeated")
@@ -72,7 +83,7 @@ def apply_entry(roster: Roster, signed: Signed, *, kind: Kind, n: int, time_ms: 
         if isinstance(statement, PartyAdd):
             after = _party_added(roster, statement, signed, n=n, time_ms=time_ms)
         else:
-            after = _member_statement(roster, statement, signed, time_ms=time_ms)
+            after = _member_statement(roster, statement, signed, n=n, time_ms=time_ms)
     narrowed_n = n if isinstance(statement, NARROWING) else after.narrowed_n
     return replace(after, n=n, narrowed_n=narrowed_n, seen=after.seen | {entry})
 
@@ -81,15 +92,27 @@ def _party_entry(roster: Roster, signed: Signed, *, n: int, time_ms: int) -> Ros
     statement = parse_statement(signed.content())
     party = roster.parties.get(statement.party) if statement.party else None
     after = extend_party(party, signed, time_ms=time_ms)
-    if party is None and (after.id in roster.parties or len(roster.parties) >= 2 * MAX_PARTIES):
+    if party is None and after.id in roster.parties:
         raise Refusal("chain_moved")
+    _check_new_devices(roster, party, after)
+    # A newcomer's chain is told whole before its party.add: its old rotates narrow nothing for anybody here.
+    narrows = party is not None and roster.role_of(party.id) is not None and is_narrowing(signed)
     return replace(
         roster,
         n=n,
         parties={**roster.parties, after.id: after},
-        narrowed_n=n if party is not None and is_narrowing(signed) else roster.narrowed_n,
+        narrowed_n=n if narrows else roster.narrowed_n,
         newer=roster.newer or after.newer,
     )
+
+
+def _check_new_devices(roster: Roster, before: Party | None, after: Party) -> None:
+    """(N22) A device stands in one party's chain: else one signature could be laid to two parties."""
+    known = before.devices if before else {}
+    new = {device.sign for device in after.devices.values() if device.id not in known}
+    others = (other for other in roster.parties.values() if new and other.id != after.id)
+    if any(device.sign in new for other in others for device in other.devices.values()):
+        raise Refusal("device_added_twice")
 
 
 def _opened(roster: Roster, statement: CaseOpen, signed: Signed, *, n: int) -> Roster:
@@ -112,23 +135,6 @@ def _opened(roster: Roster, statement: CaseOpen, signed: Signed, *, n: int) -> R
     )
 
 
-def may_admit(roster: Roster, admitting: str | None, role: str) -> bool:
-    """Whether a member of role `admitting` may let a party of `role` in, now."""
-    if admitting == "owner" and role == "care":
-        return not roster.had_care
-    return role in ADMITS.get(admitting or "", frozenset())
-
-
-def may_remove(roster: Roster, party: PartyId, target: Member) -> bool:
-    """Whether `party` may end `target`'s part: never the last owner; of the care parties, only one's own."""
-    role = roster.role_of(party) or ""
-    if target.role not in REMOVES.get(role, frozenset()):
-        return False
-    if target.role == "owner" and not target.pending and len(roster.active("owner")) == 1:
-        return False
-    return not (role == "care" and target.role == "care" and target.party != party and not target.pending)
-
-
 def _author(roster: Roster, signed: Signed) -> tuple[Member, Device]:
     key = signed.sigs[0].key if len(signed.sigs) == 1 else ""
     found = roster.by_sign_key(key)
@@ -141,25 +147,8 @@ def _author(roster: Roster, signed: Signed) -> tuple[Member, Device]:
     return roster.members[party], device
 
 
-def _check_usable(roster: Roster, key: SignKey, *, time_ms: int) -> Invitation:
-    """(N28, N43) Opened, not closed, not used, in time, and its opener still may."""
-    invitation = roster.invitations.get(key)
-    if key in roster.spent:
-        raise Refusal("invitation_used")
-    if invitation is None:
-        raise Refusal("invitation_unknown")
-    if time_ms > invitation.until_ms:
-        raise Refusal("invitation_expired")
-    opener = roster.device(invitation.device)
-    if opener is None or opener[0] != invitation.party:
-        raise Refusal("invitation_unknown")
-    if not may_admit(roster, roster.role_of(invitation.party), invitation.role):
-        raise Refusal("may_not")
-    return invitation
-
-
 def _party_added(roster: Roster, statement: PartyAdd, signed: Signed, *, n: int, time_ms: int) -> Roster:
-    invitation = _check_usable(roster, statement.invite, time_ms=time_ms)
+    invitation = usable_invitation(roster, statement.invite, time_ms=time_ms)
     party = roster.parties.get(statement.party)
     # (N46) The joiner's chain stands in the log before this, and the statement names its very end.
     if party is None or (party.seq, party.head) != (statement.party_seq, statement.party_head):
@@ -168,12 +157,14 @@ def _party_added(roster: Roster, statement: PartyAdd, signed: Signed, *, n: int,
         raise Refusal("may_not")
     if statement.party in roster.members:
         raise Refusal("already_a_member")
-    if len(roster.members) >= MAX_PARTIES:
+    # The intake is one of the parties: its verdict is sealed to all members and itself, at most 64 stanzas.
+    if len(roster.members) >= MAX_PARTIES - 1:
         raise Refusal("too_many_parties")
     by_door = _consent(party, signed, invite=statement.invite, time_ms=time_ms)
     if by_door and statement.role != "care":
         raise Refusal("may_not")
-    pending = invitation.approve and not by_door
+    # Judged here, not where it was opened: of two invitations for a first owner, the second finds one there.
+    pending = not by_door and (invitation.approve or roster.had_owner)
     member = Member(
         party=party.id,
         role=statement.role,
@@ -189,8 +180,10 @@ def _consent(party: Party, signed: Signed, *, invite: SignKey, time_ms: int) -> 
     """Checks both signatures; True when the party's open door key stands for it, False for one of its devices."""
     second = signed.sigs[1].key if len(signed.sigs) == 2 else ""  # the invitation and the joiner
     device, door = party.by_sign_key(second), party.doors.get(second)
-    if device is None and door is None:
+    if (device is None and door is None) or second == invite:
         raise Refusal("bad_signature")
+    if device is not None and device.role == "recovery":  # (N31)
+        raise Refusal("not_a_device")
     if device is None and door is not None and (door.closed or (door.until_ms is not None and time_ms > door.until_ms)):
         raise Refusal("door_closed")  # (N55)
     verify(signed, "case", [invite, second])
@@ -210,7 +203,7 @@ def _with_member(roster: Roster, member: Member, *, used: SignKey | None = None)
 
 
 def _member_statement(
-    roster: Roster, statement: CaseStatement | NewerInCase, signed: Signed, *, time_ms: int
+    roster: Roster, statement: CaseStatement | NewerInCase, signed: Signed, *, n: int, time_ms: int
 ) -> Roster:
     author, device = _author(roster, signed)
     match statement:
@@ -225,9 +218,9 @@ def _member_statement(
             if author.role != "care" and invitation.party != author.party:
                 raise Refusal("may_not")
             kept = {key: other for key, other in roster.invitations.items() if key != statement.key}
-            return replace(roster, invitations=kept, spent=roster.spent | {statement.key})
+            return replace(roster, invitations=kept, withdrawn=roster.withdrawn | {statement.key})
         case PartyApprove():
-            return _approved(roster, statement, author=author)
+            return _approved(roster, statement, author=author, n=n)
         case PartyRemove():
             target = roster.members.get(statement.party)
             if target is None or target.role != statement.role:
@@ -237,7 +230,7 @@ def _member_statement(
             rest = {party: member for party, member in roster.members.items() if party != target.party}
             return replace(roster, members=rest, bridges=roster.bridges - {target.party})
         case _:
-            return _written(roster, statement, author=author)
+            return _written(roster, statement, author=author, n=n)
 
 
 def _invited(roster: Roster, statement: InviteOpen, *, author: Member, device: Device, time_ms: int) -> Roster:
@@ -247,9 +240,10 @@ def _invited(roster: Roster, statement: InviteOpen, *, author: Member, device: D
     # (section 4) Everybody waits for approval, except the first owner of a case.
     if not statement.approve and (statement.role != "owner" or roster.had_owner):
         raise Refusal("may_not")
-    if statement.key in roster.spent or statement.key in roster.invitations:
+    if statement.key in (roster.spent | roster.withdrawn | roster.invitations.keys()):
         raise Refusal("invitation_used")
-    if len(roster.invitations) >= MAX_OPEN_INVITATIONS:
+    # One that ran out is no longer open, though nobody closed it.
+    if sum(other.until_ms >= time_ms for other in roster.invitations.values()) >= MAX_OPEN_INVITATIONS:
         raise Refusal("too_many_invitations")
     if statement.until < time_ms:
         raise Refusal("invitation_expired")
@@ -265,7 +259,7 @@ def _invited(roster: Roster, statement: InviteOpen, *, author: Member, device: D
     return replace(roster, invitations={**roster.invitations, statement.key: invitation})
 
 
-def _approved(roster: Roster, statement: PartyApprove, *, author: Member) -> Roster:
+def _approved(roster: Roster, statement: PartyApprove, *, author: Member, n: int) -> Roster:
     target = roster.members.get(statement.party)
     if target is None or target.role != statement.role:
         raise Refusal("not_a_member")
@@ -275,10 +269,10 @@ def _approved(roster: Roster, statement: PartyApprove, *, author: Member) -> Ros
         raise Refusal("already_a_member")
     if not may_admit(roster, author.role, target.role):
         raise Refusal("may_not")
-    return _with_member(roster, replace(target, pending=False))
+    return _with_member(roster, replace(target, pending=False, since_n=n))
 
 
-def _written(roster: Roster, statement: CaseStatement, *, author: Member) -> Roster:
+def _written(roster: Roster, statement: CaseStatement, *, author: Member, n: int) -> Roster:
     if not isinstance(statement, WRITES.get(author.role, ())):
         raise Refusal("may_not")
     match statement:
@@ -291,7 +285,7 @@ def _written(roster: Roster, statement: CaseStatement, *, author: Member) -> Ros
         case Hold():
             return replace(roster, hold=statement.on)
         case Exported():
-            return replace(roster, exported_n=max(roster.exported_n, min(statement.n, roster.n)))
+            return replace(roster, exported_n=max(roster.exported_n, min(statement.n, n - 1)))
         case Bridge():
             on, off = roster.bridges | {statement.party}, roster.bridges - {statement.party}
             return replace(roster, bridges=on if statement.on else off)

@@ -122,15 +122,18 @@ def parse_envelope(signed: Signed) -> Envelope:
 
 
 def audience_parties(roster: Roster, audience: Audience, *, own: PartyId) -> frozenset[PartyId]:
-    """The parties an audience reaches at this roster; `own` is whose "own" is meant."""
+    """The parties an audience reaches at this roster; `own` is whose "own" is meant, while it has a part at all."""
     if audience == "own":
-        return frozenset({own})
+        return frozenset({own} if roster.role_of(own) else ())
     return frozenset(member.party for member in roster.active(*AUDIENCE_ROLES[audience]))
 
 
 def recipients_of(roster: Roster, audience: Audience, *, sender: PartyId, own: PartyId) -> tuple[Unit, ...]:
-    """Recipients = audience and the sender's party, as sorted units of their newest generation."""
-    parties = audience_parties(roster, audience, own=own) | {sender}
+    """Recipients = audience and the sender's party, as sorted units of their newest generation.
+
+    For a verdict, `own` is who sent the files: that party reads it too, though it may be in no audience (a provider).
+    """
+    parties = audience_parties(roster, audience, own=own) | audience_parties(roster, "own", own=own) | {sender}
     return tuple(sorted(Unit(party=party, group="all", gen=roster.parties[party].generation.gen) for party in parties))
 
 
@@ -160,6 +163,25 @@ def check_shape(envelope: Envelope) -> None:
         raise Refusal("bad_body")
     if max(counts["normalized"], counts["preview"]) > len(rulings):
         raise Refusal("bad_objects")
+
+
+def check_view(view: View, *, n: int, own_head: Hash | None) -> None:
+    """Rule (i): what the sender saw at its view is what this reader saw there, or one of the two is on a fork (N25).
+
+    `n` is the envelope's own position; `own_head` this reader's head at view.n, None where it has none. Raises
+    Refusal `log_forked`.
+    """
+    if view.n >= n or view.head != own_head:
+        raise Refusal("log_forked", n=view.n)
+
+
+def check_supersedes(verdict: Envelope, standing: EntryId | None) -> None:
+    """(N48) The first verdict on an envelope stands; a later one names the one in force, which is `standing`.
+
+    Raises Refusal `verdict_stands`.
+    """
+    if verdict.supersedes != standing:
+        raise Refusal("verdict_stands")
 
 
 def check_sender(signed: Signed, envelope: Envelope, *, at_view: Roster, before: Roster) -> PartyId:
@@ -195,19 +217,26 @@ def check_addressing(
     `answered` is the envelope that a verdict answers, and its sender. Raises Refusal `may_not`,
     `bad_recipients` (N06, N07), `bad_objects`, `wrong_verdict` (N41), `no_intake`.
     """
-    role = at_view.role_of(sender) or ""
     own = sender
     if envelope.class_ == "verdict":
         if answered is None:
             raise Refusal("wrong_verdict")
         own = answered[1]
         _check_verdict(envelope, answered[0])
-    elif role not in AUDIENCE_ROLES[envelope.audience] and role != "provider" and envelope.audience != "own":
+    elif not _may_address(at_view.role_of(sender) or "", envelope.audience):
         raise Refusal("may_not")
     if envelope.audience not in CLASS_AUDIENCES[envelope.class_]:
         raise Refusal("may_not")
+    # What shows outside is the clinic's to decide, for every sender alike.
+    if envelope.urgency is not None and not (at_view.policy and at_view.policy.urgency):
+        raise Refusal("may_not")
     if envelope.recipients != recipients_of(at_view, envelope.audience, sender=sender, own=own):
         raise Refusal("bad_recipients")
+    _check_slip(envelope, at_view)
+
+
+def _check_slip(envelope: Envelope, at_view: Roster) -> None:
+    """Files go with a slip where the intake inspects, and without one where the ends do."""
     if envelope.of_role("attachment") and at_view.policy is not None and at_view.policy.inspection == "intake":
         if at_view.intake is None:
             raise Refusal("no_intake")
@@ -215,6 +244,11 @@ def check_addressing(
             raise Refusal("bad_objects")
     elif envelope.of_role("slip"):
         raise Refusal("bad_objects")
+
+
+def _may_address(role: str, audience: Audience) -> bool:
+    """Who speaks to an audience is in it; a provider, in none, speaks to the case."""
+    return audience == "own" or role in AUDIENCE_ROLES[audience] or (role == "provider" and audience == "case")
 
 
 def _check_verdict(verdict: Envelope, answered: Envelope) -> None:

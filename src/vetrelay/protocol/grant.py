@@ -67,7 +67,7 @@ def check_grant(signed: Signed, roster: Roster, *, audiences: Mapping[EntryId, A
     if grant.case != roster.case:
         raise Refusal("wrong_case")
     found = roster.device(grant.device)
-    if found is None or grant.by != found[0]:
+    if found is None or grant.by != found[0] or found[1].role == "recovery":
         raise Refusal("not_a_device")
     verify(signed, "grant", [found[1].sign])
     if roster.narrowed_n > grant.view.n:

@@ -10,6 +10,7 @@ from typing import Final
 from vetrelay.errors import Refusal
 from vetrelay.protocol.derive import SECRET_BYTES
 from vetrelay.protocol.ids import CaseId, DeviceId, Hash, PartyId, RelayId, b64, unb64
+from vetrelay.protocol.statement import MAX_INTEGER
 
 INVITATION_LIFE_MS: Final = 14 * 24 * 60 * 60 * 1000
 _LINK: Final = re.compile(r"(?P<base>https?://[^\s#?]+)/j(?:\?[^#]*)?#(?P<form>i1|o1|d1)\.(?P<rest>[A-Za-z0-9_-]+)")
@@ -83,6 +84,8 @@ def parse_link(text: str) -> Link:
     match found["form"], len(rest):
         case "i1", 136:
             position = int.from_bytes(rest[96:104], "big")
+            if position > MAX_INTEGER:
+                raise Refusal("link_broken")
             case, inviter, relay = ids[0], ids[1], ids[2]
             return InvitationLink(
                 base_url=base_url,

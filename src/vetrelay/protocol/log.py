@@ -26,7 +26,7 @@ from vetrelay.protocol.ids import (
     unb64,
 )
 from vetrelay.protocol.signature import Signed, Signer, sign, verify
-from vetrelay.protocol.statement import VERSION, Body, convert, parse_signed
+from vetrelay.protocol.statement import MAX_INTEGER, VERSION, Body, convert, parse_signed
 
 LINK_BYTES: Final = 8 + 1 + 32
 STALE_HEAD_MS: Final = 24 * 60 * 60 * 1000
@@ -99,11 +99,11 @@ def pack_links(links: Iterable[Link]) -> bytes:
 
 
 def unpack_links(raw: bytes) -> Sequence[Link]:
-    """Links from their packed form. Raises Refusal `bad_body`."""
+    """Links from their packed form. Raises Refusal `bad_body`, or `newer_version` for a kind of a later version."""
     if len(raw) % LINK_BYTES:
         raise Refusal("bad_body")
     try:
-        return [
+        links = [
             Link(
                 time_ms=int.from_bytes(raw[at : at + 8], "big"),
                 kind=Kind(raw[at + 8]),
@@ -113,6 +113,9 @@ def unpack_links(raw: bytes) -> Sequence[Link]:
         ]
     except ValueError as wrong:
         raise Refusal("newer_version") from wrong
+    if any(link.time_ms > MAX_INTEGER for link in links):
+        raise Refusal("bad_body")
+    return links
 
 
 def sign_head(  # the one place where a receipt and a page's end get their form

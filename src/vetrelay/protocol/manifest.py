@@ -4,21 +4,21 @@ A manifest tells which envelope it belongs to; a reader shows nothing of one tha
 Content kinds of the clinical domain come with their own package; the kinds here are what the wire itself needs.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
 from vetrelay.errors import Refusal
 from vetrelay.protocol.envelope import MAX_ATTACHMENTS, Envelope, ObjectRole, VerdictCode
-from vetrelay.protocol.ids import Bytes, CaseId, DeviceId, EntryId, EnvelopeId, Hash, PersonId
-from vetrelay.protocol.statement import Body, convert, parse_sealed, render
+from vetrelay.protocol.ids import PATTERN_16, Bytes, CaseId, DeviceId, EntryId, EnvelopeId, Hash, PersonId
+from vetrelay.protocol.statement import VERSION, Body, convert, parse_sealed, render
 
 SPACE: Final = b"\x20"
 Name = Annotated[str, Meta(max_length=255)]
 ShortName = Annotated[str, Meta(min_length=1, max_length=100)]
 MediaType = Annotated[str, Meta(max_length=100)]
-FileKey = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{21}[AQgw]$")]
+FileKey = Annotated[str, Meta(pattern=PATTERN_16, max_length=22)]
 
 
 class Binding(Body, frozen=True):
@@ -174,23 +174,32 @@ def pad(part: Body) -> bytes:
     return raw.ljust(padded_size(len(raw) + 1), SPACE)
 
 
+def _parse_bound(plaintext: bytes) -> dict[str, Any]:
+    """A manifest or slip as builtins; its version stands in its binding, and is looked at before all else (N50)."""
+    value = parse_sealed(plaintext.rstrip(SPACE))
+    binding = value.get("binding")
+    if isinstance(binding, dict):
+        convert(binding, Binding)
+    return value
+
+
 def _check_binding(binding: Binding, envelope: Envelope) -> None:
     """(N14) What is inside names the very envelope that carries it."""
-    if (binding.v, binding.case, binding.id, binding.device) != (1, envelope.case, envelope.id, envelope.device):
+    if (binding.v, binding.case, binding.id, binding.device) != (VERSION, envelope.case, envelope.id, envelope.device):
         raise Refusal("binding_differs")
 
 
 def bind(envelope_id: EnvelopeId, *, case: CaseId, device: DeviceId) -> Binding:
     """The binding of the parts of one envelope."""
-    return Binding(v=1, case=case, id=envelope_id, device=device)
+    return Binding(v=VERSION, case=case, id=envelope_id, device=device)
 
 
 def open_manifest(plaintext: bytes, envelope: Envelope) -> OpenedManifest:
     """A manifest that belongs to `envelope` and lists exactly its attachments.
 
-    Raises Refusal `binding_differs`, `bad_json`, `bad_body`, `newer_version`.
+    Raises Refusal `binding_differs`, `verdict_differs` (N48), `bad_json`, `bad_body`, `newer_version`.
     """
-    value = parse_sealed(plaintext.rstrip(SPACE))
+    value = _parse_bound(plaintext)
     content = value.get("content")
     kind = content.get("kind") if isinstance(content, dict) else None
     if isinstance(kind, str) and kind not in _KNOWN_KINDS:
@@ -204,6 +213,8 @@ def open_manifest(plaintext: bytes, envelope: Envelope) -> OpenedManifest:
         raise Refusal("binding_differs")
     if isinstance(opened.content, Findings):
         _check_findings(opened.content, envelope)
+    elif envelope.class_ == "verdict" and not isinstance(opened.content, Unknown):
+        raise Refusal("verdict_differs")
     return opened
 
 
@@ -227,7 +238,7 @@ def open_slip(plaintext: bytes, envelope: Envelope) -> Slip:
 
     Raises Refusal `binding_differs`, `bad_json`, `bad_body`, `newer_version`.
     """
-    slip = convert(parse_sealed(plaintext.rstrip(SPACE)), Slip)
+    slip = convert(_parse_bound(plaintext), Slip)
     _check_binding(slip.binding, envelope)
     own = {(named.h0, named.p) for named in envelope.of_role("attachment")}
     if {(entry.h0, entry.p) for entry in slip.files} != own or len(slip.files) != len(own):

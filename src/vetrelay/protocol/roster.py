@@ -1,20 +1,35 @@
-"""The roster: who takes part in a case at one position of its log, as a value (protocol.md section 5).
+"""The roster: who takes part in a case at one position of its log, as a value (protocol.md sections 5, 8).
 
 `authority.apply_entry` computes the next roster from the next entry. Envelopes and grants
-do not change it, so one roster stands for a run of positions.
+do not change it, so one roster stands for a run of positions. Rosters share what did not
+change between them, so nobody may change a mapping of one.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
+from vetrelay.errors import Refusal
 from vetrelay.protocol.case import MemberRole, Policy
 from vetrelay.protocol.ids import CaseId, DeviceId, EntryId, PartyId, RelayId, SignKey
 from vetrelay.protocol.partystate import Device, Party
 
+ADMITS: Final[Mapping[str, frozenset[str]]] = {
+    "owner": frozenset({"owner", "provider", "care"}),  # care: once, see may_admit
+    "care": frozenset({"owner", "care", "consultant", "provider", "bridge"}),
+}
+REMOVES: Final[Mapping[str, frozenset[str]]] = {
+    "owner": frozenset({"owner", "provider", "bridge"}),
+    "care": frozenset({"provider", "consultant", "bridge", "owner", "care"}),  # care: its own, see may_remove
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A party's part in the case. `pending` waits for approval and neither reads nor sends."""
+    """A party's part in the case. `pending` waits for approval and neither reads nor sends.
+
+    `since_n` is where its part began: where it joined, or was approved if it had to wait.
+    """
 
     party: PartyId
     role: MemberRole
@@ -50,6 +65,7 @@ class Roster:
     members: Mapping[PartyId, Member]
     invitations: Mapping[SignKey, Invitation]
     spent: frozenset[SignKey]
+    withdrawn: frozenset[SignKey]
     seen: frozenset[EntryId]
     bridges: frozenset[PartyId]
     had_care: bool
@@ -66,10 +82,14 @@ class Roster:
 
     @property
     def intake(self) -> PartyId | None:
-        """The machine that the first care party's chain designates, once its own chain is here."""
+        """The machine that the first care party's chain designates, once its own chain is here.
+
+        Only a machine, and none that is a member: no clinic can make a person's devices the case's intake.
+        """
         care = sorted(self.active("care"), key=lambda member: member.since_n)
-        machine = self.parties[care[0].party].intake if care else None
-        return machine if machine in self.parties else None
+        designated = self.parties[care[0].party].intake if care else None
+        machine = self.parties.get(designated) if designated is not None else None
+        return machine.id if machine and machine.kind == "machine" and machine.id not in self.members else None
 
     def role_of(self, party: PartyId) -> str | None:
         """A party's role: a member's, or `intake` for the case's machine. Pending members have none."""
@@ -80,7 +100,8 @@ class Roster:
 
     def device(self, identifier: DeviceId) -> tuple[PartyId, Device] | None:
         """The active device with this id among those who have a role, and its party."""
-        for party in (*self.members, *([self.intake] if self.intake else [])):
+        intake = self.intake
+        for party in (*self.members, *([intake] if intake else [])):
             device = self.parties[party].devices.get(identifier)
             if device is not None and device.active and self.role_of(party):
                 return party, device
@@ -95,6 +116,48 @@ class Roster:
         return None
 
 
+def may_admit(roster: Roster, admitting: str | None, role: str) -> bool:
+    """Whether a member of role `admitting` may let a party of `role` in, now."""
+    if admitting == "owner" and role == "care":
+        return not roster.had_care
+    return role in ADMITS.get(admitting or "", frozenset())
+
+
+def usable_invitation(roster: Roster, key: SignKey, *, time_ms: int) -> Invitation:
+    """(N28, N43) The invitation with this key, if opened, not used, not closed, in time, and its opener still may.
+
+    Raises Refusal `invitation_unknown`, `invitation_used`, `invitation_expired`, `may_not`.
+    """
+    invitation = roster.invitations.get(key)
+    if key in roster.spent:
+        raise Refusal("invitation_used")
+    if invitation is None:
+        raise Refusal("invitation_unknown")
+    if time_ms > invitation.until_ms:
+        raise Refusal("invitation_expired")
+    opener = roster.device(invitation.device)
+    if opener is None or opener[0] != invitation.party:
+        raise Refusal("invitation_unknown")
+    if not may_admit(roster, roster.role_of(invitation.party), invitation.role):
+        raise Refusal("may_not")
+    return invitation
+
+
+def may_remove(roster: Roster, party: PartyId, target: Member) -> bool:
+    """Whether `party` may end `target`'s part: never the last owner; of the care parties, only one's own.
+
+    Whoever could approve a party that waits may also decline it.
+    """
+    role = roster.role_of(party) or ""
+    if target.pending and may_admit(roster, role, target.role):
+        return True
+    if target.role not in REMOVES.get(role, frozenset()):
+        return False
+    if target.role == "owner" and not target.pending and len(roster.active("owner")) == 1:
+        return False
+    return not (role == "care" and target.role == "care" and target.party != party)
+
+
 def empty_roster(relay: RelayId, case: CaseId) -> Roster:
     """The roster of a case before its first entry."""
     return Roster(
@@ -107,6 +170,7 @@ def empty_roster(relay: RelayId, case: CaseId) -> Roster:
         members={},
         invitations={},
         spent=frozenset(),
+        withdrawn=frozenset(),
         seen=frozenset(),
         bridges=frozenset(),
         had_care=False,

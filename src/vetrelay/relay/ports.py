@@ -7,8 +7,8 @@ that cannot write. Verbs are written against these; `storage`, `blobs` and `bell
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import Final, Protocol, TypeVar
 
 from vetrelay.protocol.envelope import Envelope
 from vetrelay.protocol.ids import CaseId, DeviceId, EntryId, EnvelopeId, Hash, PartyId, RelayId, SignKey
@@ -18,6 +18,7 @@ from vetrelay.protocol.roster import Roster
 from vetrelay.protocol.signature import Signed, Signer
 from vetrelay.relay.policy import Limits
 
+MAX_PAST: Final = 256
 T = TypeVar("T")
 
 
@@ -52,6 +53,15 @@ class Standing:
         """The roster at a position, or None where it lies before what is kept here, or after the tail."""
         at = bisect_right(self.past, n, key=lambda version: version[0])
         return self.past[at - 1][1] if at and n <= self.tail.n else None
+
+    def after(self, tail: Tail, roster: Roster | None = None) -> "Standing":
+        """The case after one more entry, which changed the roster when one is given."""
+        if roster is None:
+            return replace(self, tail=tail)
+        past = (*self.past, (tail.n, roster))
+        # Nobody may send under a view from before the last narrowing, so no older roster is asked for.
+        start = bisect_right(past, roster.narrowed_n, key=lambda version: version[0])
+        return replace(self, tail=tail, past=past[max(start - 1, len(past) - MAX_PAST, 0) :])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

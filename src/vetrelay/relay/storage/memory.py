@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Final, Generic, TypeVar
 
-from vetrelay.protocol.ids import CaseId, DeviceId, Hash
+from vetrelay.protocol.ids import CaseId, DeviceId, Hash, RelayId
 from vetrelay.relay.ports import AskingDevice, Standing
 
 CASES: Final = 2048
@@ -70,13 +70,26 @@ class Recent(Generic[K, V]):
 class Memory:
     """The process's memory of committed rows. A miss costs a read, never an error."""
 
-    def __init__(self) -> None:
+    def __init__(self, relay: RelayId) -> None:
+        self.relay = relay
         self.standings: Recent[CaseId, Standing] = Recent(CASES)
         self.heads: Recent[tuple[CaseId, int], Hash] = Recent(HEADS)
         self.last_seqs: Recent[DeviceId, int] = Recent(INBOXES)
         self.bearers: Recent[Hash, tuple[AskingDevice, int]] = Recent(BEARERS)
+        self._ended: set[DeviceId] = set()
 
     def forget_cases(self) -> None:
         """Forget everything that a new row is computed from: somebody else wrote, or a transaction went wrong."""
         for part in (self.standings, self.heads, self.last_seqs):
             part.clear()
+
+    def bearer(self, bearer_hash: Hash) -> tuple[AskingDevice, int] | None:
+        """The device a bearer stands for and until when, if that is at hand."""
+        known = self.bearers.get(bearer_hash)
+        # A reader that looked before a revocation may have remembered the bearer after it.
+        return None if known is None or known[0].device in self._ended else known
+
+    def end(self, devices: frozenset[DeviceId]) -> None:
+        """These devices were revoked, for good: none of their bearers counts from here on."""
+        self._ended |= devices
+        self.bearers.forget_where(lambda known: known[0].device in devices)

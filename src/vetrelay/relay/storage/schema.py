@@ -66,7 +66,15 @@ codes: Final = Table(
     _number("created_ms"),
 )
 
-sessions: Final = Table("sessions", metadata, _id("bearer_hash", primary=True), _id("device"), _number("until_ms"))
+sessions: Final = Table(
+    "sessions",
+    metadata,
+    _id("bearer_hash", primary=True),
+    _id("device"),
+    _number("until_ms"),
+    Index("sessions_by_device", "device"),
+    Index("sessions_by_end", "until_ms"),
+)
 
 # The end of each case's log, and what it has used.
 cases: Final = Table(

@@ -15,9 +15,7 @@ _FIND: Final = (
     .join(devices, devices.c.id == sessions.c.device)
     .where(sessions.c.bearer_hash == bindparam("hash"), devices.c.active)
 )
-_EXPIRED: Final = delete(sessions).where(
-    sessions.c.device == bindparam("of_device"), sessions.c.until_ms < bindparam("now_ms")
-)
+_EXPIRED: Final = delete(sessions).where(sessions.c.until_ms < bindparam("now_ms"))
 _END: Final = delete(sessions).where(sessions.c.device.in_(bindparam("of_devices", expanding=True)))
 
 
@@ -28,25 +26,22 @@ class SqlSessions:
         self._batch = batch
 
     def add(self, bearer_hash: Hash, device: DeviceId, *, until_ms: int, now_ms: int) -> None:
-        """Keep a bearer's hash; those of this device past their end go."""
-        self._batch.write(_EXPIRED, {"of_device": device, "now_ms": now_ms})
+        """Keep a bearer's hash; those past their end go."""
+        self._batch.write(_EXPIRED, {"now_ms": now_ms})
         self._batch.insert(sessions, {"bearer_hash": bearer_hash, "device": device, "until_ms": until_ms})
 
     def find(self, bearer_hash: Hash) -> tuple[AskingDevice, int] | None:
         """The active device a bearer stands for, and until when."""
-        known = self._batch.memory.bearers.get(bearer_hash)
-        if known is not None:
-            return known
+        memory = self._batch.memory
         row = self._batch.row(_FIND, {"hash": bearer_hash})
         if row is None:
             return None
         found = AskingDevice(device=row.device, party=row.party), row.until_ms
-        self._batch.memory.bearers.put(bearer_hash, found)
+        memory.bearers.put(bearer_hash, found)
         return found
 
     def end(self, devices: Collection[DeviceId]) -> None:
-        """Forget all bearers of these devices."""
+        """Forget all bearers of these devices, which never come back."""
         self._batch.write(_END, {"of_devices": list(devices)})
         memory, ended = self._batch.memory, frozenset(devices)
-        # After the commit, on the loop: a reader that looked before may still have put one in.
-        self._batch.actions.append(lambda: memory.bearers.forget_where(lambda known: known[0].device in ended))
+        self._batch.actions.append(lambda: memory.end(ended))

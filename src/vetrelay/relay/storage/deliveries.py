@@ -1,0 +1,79 @@
+"""Each device's inbox: a gap-free sequence of pointers into logs, and how far the device has taken it over."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from sqlalchemy import bindparam, select, update
+
+from vetrelay.protocol.ids import CaseId, DeviceId
+from vetrelay.protocol.log import Kind
+from vetrelay.relay.ports import Delivery, case_topic, device_topic
+from vetrelay.relay.storage.batch import Batch
+from vetrelay.relay.storage.schema import deliveries, devices
+
+_LAST: Final = select(devices.c.id, devices.c.last_seq).where(devices.c.id.in_(bindparam("of_devices", expanding=True)))
+_ADVANCE: Final = update(devices).where(devices.c.id == bindparam("of_device")).values(last_seq=bindparam("new_seq"))
+_ACKED: Final = select(devices.c.acked_seq, devices.c.last_seq).where(devices.c.id == bindparam("device"))
+_ACK: Final = update(devices).where(devices.c.id == bindparam("of_device")).values(acked_seq=bindparam("new_seq"))
+_PAGE: Final = (
+    select(deliveries.c.seq, deliveries.c.case, deliveries.c.n, deliveries.c.kind)
+    .where(deliveries.c.device == bindparam("of_device"), deliveries.c.seq > bindparam("after_seq"))
+    .order_by(deliveries.c.seq)
+    .limit(bindparam("at_most"))
+)
+
+
+class SqlDeliveries:
+    """The deliveries table, and the ends of inboxes in the devices table."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+
+    def deliver(self, devices: Iterable[DeviceId], case: CaseId, positions: Sequence[tuple[int, Kind]]) -> None:
+        """Put positions of a case's log into the inboxes of these devices; the bells ring after the commit."""
+        batch = self._batch
+        named = list(devices)
+        self._learn_last(named)
+        for device in named:
+            seq = batch.last_seqs[device]
+            for n, kind in positions:
+                seq += 1
+                batch.insert(deliveries, {"device": device, "seq": seq, "case": case, "n": n, "kind": int(kind)})
+            batch.last_seqs[device] = seq
+            batch.update_later(_ADVANCE, device, {"of_device": device, "new_seq": seq})
+            batch.topics.add(device_topic(device))
+        batch.topics.add(case_topic(case))
+
+    def page(self, device: DeviceId, *, after: int, limit: int) -> Sequence[Delivery]:
+        """A device's inbox from the place after `after`, in order."""
+        rows = self._batch.rows(_PAGE, {"of_device": device, "after_seq": after, "at_most": limit})
+        return [Delivery(seq=row.seq, case=row.case, n=row.n, kind=Kind(row.kind)) for row in rows]
+
+    def last_seq(self, device: DeviceId) -> int:
+        """The last place of a device's inbox."""
+        row = self._batch.row(_ACKED, {"device": device})
+        return 0 if row is None else row.last_seq
+
+    def acknowledge(self, device: DeviceId, upto: int) -> int:
+        """Remember how far a device has taken its inbox over; returns how far, which never goes back."""
+        row = self._batch.row(_ACKED, {"device": device})
+        if row is None:
+            return 0
+        acked: int = max(row.acked_seq, min(upto, row.last_seq))
+        if acked != row.acked_seq:
+            self._batch.update_later(_ACK, device, {"of_device": device, "new_seq": acked})
+        return acked
+
+    def _learn_last(self, devices: Sequence[DeviceId]) -> None:
+        batch = self._batch
+        unknown = []
+        for device in devices:
+            if device not in batch.last_seqs:
+                known = batch.memory.last_seqs.get(device)
+                if known is None:
+                    unknown.append(device)
+                else:
+                    batch.last_seqs[device] = known
+        if unknown:
+            # A device that is new in this transaction stands in the buffer: it must be flushed before it is found.
+            batch.last_seqs.update({row.id: row.last_seq for row in batch.rows(_LAST, {"of_devices": unknown})})

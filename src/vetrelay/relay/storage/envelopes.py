@@ -1,0 +1,142 @@
+"""Envelopes, their objects, and the verdicts on them."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Row, bindparam, delete, func, select, update
+
+from vetrelay.protocol.envelope import Envelope
+from vetrelay.protocol.ids import CaseId, EntryId, EnvelopeId, Hash
+from vetrelay.relay.ports import StoredEnvelope, StoredObject
+from vetrelay.relay.storage.batch import Batch
+from vetrelay.relay.storage.schema import blobs, envelopes, objects, rulings
+
+_FOUND: Final = (envelopes.c.id, envelopes.c.n, envelopes.c.entry, envelopes.c.sender)
+_FIND: Final = select(*_FOUND).where(envelopes.c.case == bindparam("of_case"), envelopes.c.id == bindparam("of_id"))
+_ANSWERED: Final = select(*_FOUND).where(
+    envelopes.c.case == bindparam("of_case"), envelopes.c.entry == bindparam("of_entry")
+)
+_VERDICT: Final = (
+    select(*_FOUND)
+    .join(rulings, (rulings.c.case == envelopes.c.case) & (rulings.c.verdict == envelopes.c.entry))
+    .where(rulings.c.case == bindparam("of_case"), rulings.c.entry == bindparam("of_entry"))
+    .limit(1)
+)
+_TAKEN: Final = select(objects.c.h0).where(objects.c.h0.in_(bindparam("h0s", expanding=True))).limit(1)
+_UPLOADED: Final = select(blobs.c.p, blobs.c.size_bytes).where(
+    blobs.c.case == bindparam("of_case"), blobs.c.p.in_(bindparam("payloads", expanding=True))
+)
+_UNRULE: Final = delete(rulings).where(rulings.c.case == bindparam("of_case"), rulings.c.entry == bindparam("of_entry"))
+# The row stays: an object's name belongs to its envelope for good, so a slip cannot be lifted into another (N41).
+_BLANK_SLIP: Final = (
+    update(objects)
+    .where(
+        objects.c.case == bindparam("of_case"), objects.c.entry == bindparam("of_entry"), objects.c.role == "slip"
+    )
+    .values(header=b"", payload=None)
+)
+_OF_ENTRIES: Final = objects.c.entry.in_(bindparam("of_entries", expanding=True))
+_SIZES: Final = (
+    select(objects.c.entry, func.sum(func.length(objects.c.header) + func.coalesce(func.length(objects.c.payload), 0)))
+    .where(objects.c.case == bindparam("of_case"), _OF_ENTRIES)
+    .group_by(objects.c.entry)
+)
+_OBJECTS: Final = (
+    select(objects).where(objects.c.case == bindparam("of_case"), _OF_ENTRIES).order_by(objects.c.role, objects.c.h0)
+)
+
+
+class SqlEnvelopes:
+    """The tables of envelopes."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+
+    def find(self, case: CaseId, envelope: EnvelopeId) -> StoredEnvelope | None:
+        """What was accepted under this id."""
+        return _stored(self._batch.row(_FIND, {"of_case": case, "of_id": envelope}))
+
+    def answered(self, case: CaseId, entry: EntryId) -> StoredEnvelope | None:
+        """The envelope with this entry id."""
+        return _stored(self._batch.row(_ANSWERED, {"of_case": case, "of_entry": entry}))
+
+    def taken(self, h0s: Collection[Hash]) -> bool:
+        """Whether any of these objects belongs to an envelope already."""
+        return self._batch.row(_TAKEN, {"h0s": list(h0s)}) is not None
+
+    def uploaded(self, case: CaseId, payloads: Collection[Hash]) -> Mapping[Hash, int]:
+        """Those of these payloads that are durable here for this case, with their sizes."""
+        rows = self._batch.rows(_UPLOADED, {"of_case": case, "payloads": list(payloads)})
+        return {row.p: row.size_bytes for row in rows}
+
+    def standing_verdict(self, case: CaseId, answered: EntryId) -> StoredEnvelope | None:
+        """The newest verdict on an envelope."""
+        return _stored(self._batch.row(_VERDICT, {"of_case": case, "of_entry": answered}))
+
+    def add(self, stored: StoredEnvelope, envelope: Envelope, kept: Sequence[StoredObject]) -> None:
+        """Keep an envelope and its objects."""
+        values = {
+            "case": envelope.case,
+            "id": stored.id,
+            "n": stored.n,
+            "entry": stored.entry,
+            "sender": stored.sender,
+            "class": envelope.class_,
+            "audience": envelope.audience,
+            "derived_from": envelope.derived_from,
+        }
+        self._batch.insert(envelopes, values)
+        for one in kept:
+            row = {
+                "h0": one.h0,
+                "case": envelope.case,
+                "entry": one.entry,
+                "role": one.role,
+                "p": one.p,
+                "size_bytes": one.size_bytes,
+                "header": one.header,
+                "payload": one.payload,
+            }
+            self._batch.insert(objects, row)
+
+    def rule(self, verdict: StoredEnvelope, envelope: Envelope, *, time_ms: int) -> None:
+        """Make a verdict's rulings the ones in force, and blank the slip it has answered."""
+        place = {"of_case": envelope.case, "of_entry": envelope.derived_from}
+        self._batch.write(_UNRULE, place)
+        self._batch.write(_BLANK_SLIP, place)
+        for ruling in envelope.verdict or ():
+            values = {
+                "case": envelope.case,
+                "entry": envelope.derived_from,
+                "p": ruling.p,
+                "code": ruling.code,
+                "keep": ruling.keep,
+                "verdict": verdict.entry,
+                "time_ms": time_ms,
+            }
+            self._batch.insert(rulings, values)
+
+    def object_bytes(self, case: CaseId, entries: Collection[EntryId]) -> Mapping[EntryId, int]:
+        """How much of headers and inline payloads each of these envelopes holds."""
+        return {row[0]: row[1] for row in self._batch.rows(_SIZES, {"of_case": case, "of_entries": list(entries)})}
+
+    def objects(self, case: CaseId, entries: Collection[EntryId]) -> Mapping[EntryId, Sequence[StoredObject]]:
+        """The objects of these envelopes, in the order of their roles."""
+        found: defaultdict[EntryId, list[StoredObject]] = defaultdict(list)
+        for row in self._batch.rows(_OBJECTS, {"of_case": case, "of_entries": list(entries)}):
+            one = StoredObject(
+                h0=row.h0,
+                entry=row.entry,
+                role=row.role,
+                p=row.p,
+                size_bytes=row.size_bytes,
+                header=row.header,
+                payload=row.payload,
+            )
+            found[row.entry].append(one)
+        return found
+
+
+def _stored(row: Row[Any] | None) -> StoredEnvelope | None:
+    return None if row is None else StoredEnvelope(id=row.id, n=row.n, entry=row.entry, sender=row.sender)
