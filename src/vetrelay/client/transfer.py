@@ -12,8 +12,9 @@ from typing import Final
 from vetrelay.client.end import End
 from vetrelay.client.promises import PayloadRow
 from vetrelay.errors import Fault, Refusal
-from vetrelay.protocol.age.stream import StreamOpener, StreamSealer, sealed_size
+from vetrelay.protocol.age.stream import StreamSealer, sealed_size
 from vetrelay.protocol.ids import Hash, b64
+from vetrelay.protocol.unseal import PayloadOpener
 
 PIECE_BYTES: Final = 1024 * 1024
 TUS: Final = {"Tus-Resumable": "1.0.0"}
@@ -175,7 +176,7 @@ def open_file(payload: Path, target: Path, key: bytes, *, plain_sha256: Hash) ->
 
     Raises Refusal `cannot_open` or `binding_differs` (the plaintext is not what its sender signed); nothing is left.
     """
-    opener, digest = StreamOpener(key), hashlib.sha256()
+    opener, digest = PayloadOpener(key), hashlib.sha256()
     partial = target.with_name(target.name + ".opening")
     try:
         with payload.open("rb") as file, partial.open("wb") as out:

@@ -2,7 +2,7 @@
 
 Three messages, each a fixed little-endian struct:
 
-* `Request`, parent to zygote, with two descriptors (the content, the pipe for the result);
+* `Request`, parent to job, with two descriptors (the content, the pipe for the result);
 * `Report`, zygote to parent: how the job ended, in integers;
 * `Result`, job to parent, on descriptor 3: what was seen and what was made.
 
@@ -64,9 +64,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """How a job ended: `status` as wait(2) gives it, whether the wall clock ended it, what it used."""
+    """How the zygote's `sequence`-th job ended: `status` as wait(2) gives it, and what it used."""
 
-    timed_out: bool
+    sequence: int
     status: int
     cpu_ms: int
     peak_memory_kib: int
@@ -117,7 +117,7 @@ class Result:
 
 
 _REQUEST = struct.Struct("<HQQQIIQQB")
-_REPORT = struct.Struct("<BiQQ")
+_REPORT = struct.Struct("<QiQQ")
 _RESULT = struct.Struct("<4sBBQIIHBBBBBhB")
 _OUTPUT = struct.Struct("<BBIII")
 _MAGIC = b"VRI1"
@@ -132,7 +132,7 @@ REPORT_BYTES = _REPORT.size
 
 
 def encode_request(request: Request) -> bytes:
-    """The request as the zygote reads it."""
+    """The request as the job reads it."""
     limits = request.limits
     return _REQUEST.pack(
         request.job,
@@ -165,15 +165,15 @@ def decode_request(message: bytes) -> Request:
 
 def encode_report(report: Report) -> bytes:
     """The report as the parent reads it."""
-    return _REPORT.pack(report.timed_out, report.status, report.cpu_ms, report.peak_memory_kib)
+    return _REPORT.pack(report.sequence, report.status, report.cpu_ms, report.peak_memory_kib)
 
 
 def decode_report(message: bytes) -> Report:
     """The zygote's report. Raises Garbled for another size."""
     if len(message) != REPORT_BYTES:
         raise Garbled
-    timed_out, status, cpu_ms, peak_memory_kib = _REPORT.unpack(message)
-    return Report(timed_out=bool(timed_out), status=status, cpu_ms=cpu_ms, peak_memory_kib=peak_memory_kib)
+    sequence, status, cpu_ms, peak_memory_kib = _REPORT.unpack(message)
+    return Report(sequence=sequence, status=status, cpu_ms=cpu_ms, peak_memory_kib=peak_memory_kib)
 
 
 def encode_result(result: Result) -> list[bytes]:

@@ -58,6 +58,14 @@ def lower_zygote() -> None:
     kernel.drop_capabilities()
 
 
+def lock_ahead(locks: Locks) -> None:
+    """In the child, before it has a job: what does not depend on the job. Raises OSError."""
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    landlock.deny_all(locks.landlock_abi)
+
+
 def take_descriptors(locks: Locks, *, content_descriptor: int, result_descriptor: int) -> mmap.mmap | bytes:
     """Layer 2, in the child: maps the content read-only, then leaves descriptors 0 to 3 and closes every other one."""
     size_bytes = os.lseek(content_descriptor, 0, os.SEEK_END)
@@ -70,13 +78,9 @@ def take_descriptors(locks: Locks, *, content_descriptor: int, result_descriptor
 
 
 def lock(locks: Locks, limits: Limits) -> None:
-    """Layers 3 to 5, in the child. Raises NoSeccomp, or OSError; the caller must then end without a job."""
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    """The rest, in the child, before it looks at the content. Raises NoSeccomp, OSError: then no job may run."""
     cpu_seconds = limits.cpu_seconds
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + _CPU_GRACE_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (limits.address_space_bytes, limits.address_space_bytes))
-    landlock.deny_all(locks.landlock_abi)
     resource.setrlimit(resource.RLIMIT_NOFILE, (_FIRST_CLOSED, _FIRST_CLOSED))
     (locks.threaded if limits.threads else locks.plain).apply()

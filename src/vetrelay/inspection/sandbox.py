@@ -1,10 +1,12 @@
 """The parent's side of the jail: starts a zygote, gives it one job at a time, and believes nothing that comes back.
 
-    parent ── request + two descriptors ──▶ zygote ── fork ──▶ job (locked down)
-       ▲  ◀────────── report (integers) ─────────┘               │
-       └──────────────── result, descriptor 3 ───────────────────┘
+    parent ─────────── request, content, result pipe ──────────▶ job (forked ahead, locks itself down)
+       ▲ ▲                                                        │ ▲
+       │ └──────── result: bytes on descriptor 3, capped ─────────┘ │ fork, wait
+       └─ report: how it ended, in integers ──────────────────── zygote
 
-However a job ends, `run` gives an `Ending`; only the zygote's own death raises (`ZygoteLost`).
+The clock, the byte cap and the decision to kill are the parent's. However a job ends, `run` gives an `Ending`; only
+the zygote's own death raises (`ZygoteLost`).
 """
 
 import asyncio
@@ -21,13 +23,14 @@ from typing import Self
 
 from vetrelay.errors import Fault
 from vetrelay.inspection.frames import REPORT_BYTES, Exit, Garbled, Report, Request, decode_report, encode_request
+from vetrelay.inspection.policy import Limits
 from vetrelay.inspection.zygote import KILL, READY
 
 WORKER_COMMAND = (sys.executable, "-I", "-m", "vetrelay.inspection.worker")
 # A clean environment: no key, no path, no locale. One malloc arena keeps threads from reserving address space.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "PATH": "/usr/bin:/bin:/sbin:/usr/sbin"}
 _START_SECONDS = 60.0
-# The zygote ends a job at its wall limit by itself; silence for this much longer means that the zygote hangs.
+# A killed job is reported at once; silence for this long means that the zygote hangs.
 _GRACE_SECONDS = 10.0
 _READ_BYTES = 1 << 20
 
@@ -57,45 +60,55 @@ class Ending:
 
 
 class Zygote:
-    """One zygote process with one slot: jobs run one after the other."""
+    """One zygote process with one slot: jobs run one after the other. Made by `start`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, channel: socket.socket, ready: bytes) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, channels: tuple[socket.socket, socket.socket]) -> None:
         self._process = process
-        self._channel = channel
-        self.landlock_abi, second_opinion, heic, _ = READY.unpack(ready)
-        self.has_second_opinion = bool(second_opinion)
-        self.opens_heic = bool(heic)
+        self._control, self._jobs = channels
+        self._sequence = 0
         self.lost = False
+        self.landlock_abi = 0
+        self.has_second_opinion = False
+        self.opens_heic = False
 
     @classmethod
     async def start(cls, command: Sequence[str] = WORKER_COMMAND, *options: str) -> Self:
         """Starts a zygote and waits until it is warm. Raises Fault `no_sandbox` or `sandbox_failed`."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        jobs, their_jobs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        passed = (their_control.fileno(), their_jobs.fileno())
+        with their_control, their_jobs:
             process = await asyncio.create_subprocess_exec(
                 *command,
-                str(theirs.fileno()),
+                *(str(descriptor) for descriptor in passed),
                 *options,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
+                pass_fds=passed,
                 env=_ENVIRONMENT,
                 cwd="/",
                 start_new_session=True,
             )
-        ours.setblocking(False)
+        control.setblocking(False)
+        jobs.setblocking(False)
+        zygote = cls(process, (control, jobs))
         try:
-            async with asyncio.timeout(_START_SECONDS):
-                ready = await asyncio.get_running_loop().sock_recv(ours, READY.size)
-            if len(ready) == READY.size:
-                return cls(process, ours, ready)
-        except TimeoutError:
-            pass
+            await zygote._become_ready()
         except BaseException:
-            await _end(process, ours)
+            await zygote.close()
             raise
-        await _end(process, ours)
-        raise Fault("no_sandbox" if process.returncode == Exit.NO_SANDBOX else "sandbox_failed")
+        return zygote
+
+    async def _become_ready(self) -> None:
+        ready = b""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_START_SECONDS):
+                ready = await asyncio.get_running_loop().sock_recv(self._control, READY.size)
+        if len(ready) != READY.size:
+            await self.close()
+            raise Fault("no_sandbox" if self._process.returncode == Exit.NO_SANDBOX else "sandbox_failed")
+        self.landlock_abi, second_opinion, heic = READY.unpack(ready)
+        self.has_second_opinion, self.opens_heic = bool(second_opinion), bool(heic)
 
     @property
     def pid(self) -> int:
@@ -107,23 +120,16 @@ class Zygote:
 
         Whoever cancels it loses the zygote with it: a job that nobody waits for must not go on.
         """
-        output_bytes = request.limits.output_bytes
-        reader, writer = os.pipe2(os.O_CLOEXEC)
+        self._sequence += 1
+        reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             try:
                 _widen(reader)
-                os.set_blocking(reader, False)
-                socket.send_fds(self._channel, [encode_request(request)], [content_descriptor, writer])
+                os.set_blocking(writer, True)
+                socket.send_fds(self._jobs, [encode_request(request)], [content_descriptor, writer])
             finally:
                 os.close(writer)
-            flood = asyncio.Event()
-            collecting = asyncio.create_task(_collect(reader, output_bytes, flood))
-            try:
-                async with asyncio.timeout(request.limits.wall_ms / 1000 + _GRACE_SECONDS):
-                    report = await self._report(flood)
-                    untrusted = await collecting
-            finally:
-                collecting.cancel()
+            return await self._ending(request.limits, reader)
         except (OSError, TimeoutError, Garbled):
             self.kill()
             raise ZygoteLost from None
@@ -132,20 +138,29 @@ class Zygote:
             raise
         finally:
             os.close(reader)
-        return _ending(report, untrusted, flooded=flood.is_set())
 
-    async def _report(self, flood: asyncio.Event) -> Report:
+    async def _ending(self, limits: Limits, reader: int) -> Ending:
+        flood = asyncio.Event()
         loop = asyncio.get_running_loop()
-        receiving = asyncio.ensure_future(loop.sock_recv(self._channel, REPORT_BYTES + 1))
+        collecting = asyncio.create_task(_collect(reader, limits.output_bytes, flood))
+        reporting = asyncio.ensure_future(loop.sock_recv(self._control, REPORT_BYTES + 1))
         flooding = asyncio.create_task(flood.wait())
         try:
-            await asyncio.wait((receiving, flooding), return_when=asyncio.FIRST_COMPLETED)
-            if not receiving.done():
-                self._channel.send(KILL)
-            return decode_report(await receiving)
+            await asyncio.wait(
+                (reporting, flooding), timeout=limits.wall_ms / 1000, return_when=asyncio.FIRST_COMPLETED
+            )
+            killed = not reporting.done()
+            if killed:
+                self._control.send(KILL.pack(self._sequence))
+            async with asyncio.timeout(_GRACE_SECONDS):
+                report = decode_report(await reporting)
+                untrusted = await collecting
         finally:
-            flooding.cancel()
-            receiving.cancel()
+            for task in (collecting, reporting, flooding):
+                task.cancel()
+        if report.sequence != self._sequence:
+            raise Garbled
+        return _as_ending(report, untrusted, flooded=flood.is_set(), timed_out=killed)
 
     def kill(self) -> None:
         """Ends the zygote and, with it, its job. It is of no use any more."""
@@ -154,18 +169,16 @@ class Zygote:
             self._process.send_signal(signal.SIGKILL)
 
     async def close(self) -> None:
-        """Closes the channel, at which the zygote ends by itself, and waits for it."""
-        await _end(self._process, self._channel)
-
-
-async def _end(process: asyncio.subprocess.Process, channel: socket.socket) -> None:
-    channel.close()
-    try:
-        async with asyncio.timeout(_GRACE_SECONDS):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+        """Closes the channels, at which the zygote ends by itself, and waits for it."""
+        self.lost = True
+        self._control.close()
+        self._jobs.close()
+        try:
+            async with asyncio.timeout(_GRACE_SECONDS):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
 
 
 def _widen(pipe: int) -> None:
@@ -200,13 +213,13 @@ async def _collect(reader: int, output_bytes: int, flood: asyncio.Event) -> byte
     return b"" if flood.is_set() else bytes(collected)
 
 
-def _ending(report: Report, untrusted: bytes, *, flooded: bool) -> Ending:
+def _as_ending(report: Report, untrusted: bytes, *, flooded: bool, timed_out: bool) -> Ending:
     exit_code = os.waitstatus_to_exitcode(report.status)
     if exit_code == Exit.NO_SANDBOX:
         raise Fault("no_sandbox")
     if flooded:
         end = End.FLOODED
-    elif report.timed_out or exit_code == -signal.SIGXCPU:
+    elif timed_out or exit_code == -signal.SIGXCPU:
         end = End.TIMED_OUT
     elif exit_code == Exit.OUT_OF_MEMORY:
         end = End.OUT_OF_MEMORY

@@ -1,4 +1,4 @@
-"""The zygote's entry point: `python -I -m vetrelay.inspection.worker DESCRIPTOR [no-heic]`. Started, never imported.
+"""The zygote's entry point: `python -I -m vetrelay.inspection.worker CONTROL JOBS [no-heic]`. Started, never imported.
 
 The only module that imports the parsers of strangers' files. It warms every code path a job takes, because inside the
 jail nothing can be imported or opened any more, and then serves.
@@ -107,7 +107,7 @@ def prepare(*, heic: bool) -> Tools:
 
 def main(arguments: list[str]) -> None:
     """Prepares, then serves until the parent goes."""
-    channel = socket.socket(fileno=int(arguments[0]))
+    control, job_channel = (socket.socket(fileno=int(descriptor)) for descriptor in arguments[:2])
     tools = prepare(heic="no-heic" not in arguments)
     made = samples.make(heic=tools.heic)
 
@@ -119,7 +119,7 @@ def main(arguments: list[str]) -> None:
         Job.PROBE: lambda _task: [probe()],
         Job.SAMPLE: lambda task: made[task.argument : task.argument + 1],
     }
-    zygote.serve(channel, jobs, abilities=(tools.opinion is not None, tools.heic))
+    zygote.serve(control, job_channel, jobs, abilities=(tools.opinion is not None, tools.heic))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
 """The zygote: a small, warm, single-threaded process without keys that forks one locked-down child per job.
 
-It is started by exec, never forked from the intake, so no key was ever in its memory. It reads no stranger's byte:
-it passes descriptors on, forks, waits, and reports in integers.
+It is started by exec, never forked from the intake, so no key was ever in its memory. It touches no stranger's byte:
+the next child waits on the job channel, already forked, and takes the request with its descriptors from the parent
+itself. The zygote only waits for it to end, reports in integers, and forks the next one.
+
+    control channel   zygote → parent: READY, then one Report per job    parent → zygote: KILL with a sequence number
+    job channel       parent → the waiting child: Request, content, result pipe
 """
 
 import gc
@@ -16,11 +20,12 @@ from dataclasses import dataclass
 from mmap import mmap
 
 from vetrelay.inspection import kernel, lockdown, seccomp
-from vetrelay.inspection.frames import REQUEST_BYTES, Exit, Report, Request, decode_request, encode_report
+from vetrelay.inspection.frames import REQUEST_BYTES, Exit, Report, decode_request, encode_report
 
-READY = struct.Struct("<BBBB")
-KILL = b"K"
+READY = struct.Struct("<BBB")
+KILL = struct.Struct("<Q")
 _EXIT_CRASHED = 70
+_THREADS_END_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +34,18 @@ class Task:
 
     content: mmap | bytes
     size_bytes: int
-    argument: int
     file_bytes: int
+    argument: int
 
 
 # A job gives the parts of its answer; they are written to descriptor 3 one after the other.
 JobFunction = Callable[[Task], Iterable[bytes]]
 
 
-def serve(channel: socket.socket, jobs: Mapping[int, JobFunction], *, abilities: tuple[bool, bool]) -> None:
-    """Serves jobs until the parent closes `channel`.
+def serve(
+    control: socket.socket, job_channel: socket.socket, jobs: Mapping[int, JobFunction], *, abilities: tuple[bool, bool]
+) -> None:
+    """Serves jobs until the parent closes `control`.
 
     The caller has imported and warmed everything a job touches: inside, nothing can be imported any more.
     `abilities` are told to the parent: whether there is a second opinion (libmagic), whether HEIC can be opened.
@@ -51,19 +58,17 @@ def serve(channel: socket.socket, jobs: Mapping[int, JobFunction], *, abilities:
     except seccomp.NoSeccomp:
         os._exit(Exit.NO_SANDBOX)
     lockdown.lower_zygote()
+    _await_single_thread()
     gc.collect()
     gc.freeze()  # the child's collector leaves the zygote's objects alone, and so their pages stay shared
-    second_opinion, heic = abilities
-    threads = len(os.listdir("/proc/self/task"))
-    channel.send(READY.pack(locks.landlock_abi, second_opinion, heic, min(threads, 255)))
+    control.send(READY.pack(locks.landlock_abi, *abilities))
+    sequence = 0
     while True:
-        message, descriptors, _, _ = socket.recv_fds(channel, REQUEST_BYTES, 2)
-        if not message:
-            return
-        if len(descriptors) != 2:  # noqa: PLR2004 - the content and the result
-            continue  # a KILL that came after its job had ended
-        report = _run(channel, locks, jobs, request=decode_request(message), descriptors=descriptors)
-        channel.send(encode_report(report))
+        sequence += 1
+        child = os.fork()
+        if child == 0:
+            _be_child(locks, job_channel, jobs)
+        control.send(encode_report(_watch(control, job_channel, child, sequence)))
 
 
 def _die_with_parent() -> None:
@@ -73,69 +78,67 @@ def _die_with_parent() -> None:
         os._exit(0)
 
 
-def _run(
-    channel: socket.socket,
-    locks: lockdown.Locks,
-    jobs: Mapping[int, JobFunction],
-    *,
-    request: Request,
-    descriptors: list[int],
-) -> Report:
-    started = time.monotonic()
-    child = os.fork()
-    if child == 0:
-        _be_child(locks, jobs, request=request, descriptors=descriptors)
-    for descriptor in descriptors:
-        os.close(descriptor)
+def _await_single_thread() -> None:
+    """Warming HEIC starts a thread that may still be ending; a fork with a second thread is not safe."""
+    deadline = time.monotonic() + _THREADS_END_SECONDS
+    while len(os.listdir("/proc/self/task")) > 1:
+        if time.monotonic() > deadline:
+            raise SystemExit(_EXIT_CRASHED)
+        time.sleep(0.001)
+
+
+def _watch(control: socket.socket, job_channel: socket.socket, child: int, sequence: int) -> Report:
     watch = os.pidfd_open(child)
-    timed_out = not _ended_in_time(channel, watch, deadline=started + request.limits.wall_ms / 1000)
-    if timed_out:
+    poll = select.poll()
+    poll.register(watch, select.POLLIN)
+    poll.register(control, select.POLLIN)
+    while watch not in {descriptor for descriptor, _ in poll.poll()}:
+        wanted = control.recv(KILL.size)
+        if wanted and KILL.unpack(wanted)[0] != sequence:
+            continue  # it was meant for a job that has just ended by itself
         signal.pidfd_send_signal(watch, signal.SIGKILL)
+        if not wanted:
+            os._exit(0)
+        _discard(job_channel)
     os.close(watch)
     _, status, usage = os.wait4(child, 0)
     return Report(
-        timed_out=timed_out,
+        sequence=sequence,
         status=status,
         cpu_ms=round((usage.ru_utime + usage.ru_stime) * 1000),
         peak_memory_kib=usage.ru_maxrss,
     )
 
 
-def _ended_in_time(channel: socket.socket, watch: int, *, deadline: float) -> bool:
-    poll = select.poll()
-    poll.register(watch, select.POLLIN)
-    poll.register(channel, select.POLLIN)
-    while True:
-        remaining_ms = (deadline - time.monotonic()) * 1000
-        if remaining_ms <= 0:
-            return False
-        ready = {descriptor for descriptor, _ in poll.poll(remaining_ms)}
-        if watch in ready:
-            return True
-        if channel.fileno() in ready:
-            # Between request and report the parent says only KILL, or is gone; both end the child now.
-            signal.pidfd_send_signal(watch, signal.SIGKILL)
-            if not channel.recv(len(KILL)):
-                os._exit(0)
-
-
-def _be_child(
-    locks: lockdown.Locks, jobs: Mapping[int, JobFunction], *, request: Request, descriptors: list[int]
-) -> None:
-    """Never returns. No text leaves: an exception becomes an exit code."""
-    code: int = _EXIT_CRASHED
+def _discard(job_channel: socket.socket) -> None:
+    """A request whose child was killed before it took it must not wake the next one."""
     try:
+        _, descriptors, _, _ = socket.recv_fds(job_channel, REQUEST_BYTES, 2, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def _be_child(locks: lockdown.Locks, job_channel: socket.socket, jobs: Mapping[int, JobFunction]) -> None:
+    """Never returns. No text leaves: an exception becomes an exit code."""
+    code: int = Exit.NO_SANDBOX
+    try:
+        lockdown.lock_ahead(locks)
+        message, descriptors, _, _ = socket.recv_fds(job_channel, REQUEST_BYTES, 2)
+        if not message:
+            os._exit(Exit.FINISHED)
+        request = decode_request(message)
         content = lockdown.take_descriptors(
             locks, content_descriptor=descriptors[0], result_descriptor=descriptors[1]
         )
-        code = Exit.NO_SANDBOX
         lockdown.lock(locks, request.limits)
         code = _EXIT_CRASHED
         task = Task(
             content=content,
             size_bytes=request.size_bytes,
-            argument=request.argument,
             file_bytes=request.limits.file_bytes,
+            argument=request.argument,
         )
         for part in jobs[request.job](task):
             _write_all(part)
