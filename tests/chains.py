@@ -7,6 +7,8 @@ Only what is sealed differs from the real thing: boxes, headers and payloads are
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import ParamSpec
 
 from msgspec.structs import replace
 
@@ -71,6 +73,8 @@ from vetrelay.protocol.roster import Roster, empty_roster
 from vetrelay.protocol.signature import Signed, SignedType, Signer, sign
 from vetrelay.protocol.statement import Body
 
+P = ParamSpec("P")
+
 START_MS = 1_800_000_000_000
 STEP_MS = 1_000
 FAR_MS = START_MS + 14 * 24 * 60 * 60 * 1000
@@ -93,10 +97,10 @@ def nonce(label: str) -> str:
     return b64(seed(f"nonce {label}", 16))
 
 
-def refusal_of(attempt: Callable[[], object]) -> str:
+def refusal_of(attempt: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> str:
     """The code that an attempt is refused with, or "success"."""
     try:
-        attempt()
+        attempt(*args, **kwargs)
     except Refusal as refusal:
         return refusal.code
     return "success"
@@ -107,20 +111,26 @@ RELAY: RelayId = relay_id(sign_key_of(RELAY_SEED))
 RELAY_SIGNER: Signer = signer_from(RELAY_SEED)
 
 
+@lru_cache
 def device_named(label: str) -> DeviceIdentity:
     """A device's two seeds."""
     return DeviceIdentity(sign_seed=seed(f"sign {label}"), seal_seed=seed(f"seal {label}"))
 
 
+@lru_cache
+def party_key(name: str, gen: int) -> PartyKey:
+    """A generation of a party's key."""
+    return PartyKey(gen=gen, seed=seed(f"party {name} {gen}"))
+
+
 class ActingParty:
-    """A party as it acts: its devices by name, its keys, its chain and what that adds up to."""
+    """A party as it acts: its devices by name, its chain and what that adds up to."""
 
     def __init__(self, name: str, kind: PartyKind = "household", *, operator: PartyId | None = None) -> None:
         """`name` is what all its keys follow from; its first device is called "first"."""
         self.name = name
         self.kind = kind
         self.devices = {FIRST: device_named(f"{name} {FIRST}")}
-        self.keys = [PartyKey(gen=0, seed=seed(f"party {name} 0"))]
         first = self.devices[FIRST]
         entry = DeviceEntry(
             sign=first.sign, seal=first.seal, person=nonce(f"{name} {FIRST}"), role=ROLE_OF_KIND[kind], admin=True
@@ -143,9 +153,8 @@ class ActingParty:
 
     def key_step(self, gen: int, devices: Iterable[DeviceId], *, back: Hash | None = None) -> KeyStep:
         """A generation of the party's key, boxed for these devices."""
-        key = PartyKey(gen=gen, seed=seed(f"party {self.name} {gen}"))
         boxes = tuple(Box(device=device, sha256=named_hash(f"box {self.name} {gen} {device}")) for device in devices)
-        return KeyStep(group="all", gen=gen, seal=key.seal, back=back, boxes=boxes)
+        return KeyStep(group="all", gen=gen, seal=party_key(self.name, gen).seal, back=back, boxes=boxes)
 
     def next_step(self, *, without: Sequence[str] = ()) -> KeyStep:
         """The next generation, boxed for the active devices but the revoked ones."""

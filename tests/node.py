@@ -60,7 +60,11 @@ def main() -> int:
     command = npm_command()
     # npm starts node by name for scripts of its own: that must be the same node.
     path = os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", os.defpath)])
-    return subprocess.run([*command, *sys.argv[1:]], cwd=JS, env={**os.environ, "PATH": path}, check=False).returncode
+    environment = {**os.environ, "PATH": path}
+    if not os.access(os.environ.get("HOME", ""), os.W_OK):
+        # A user without a home (a checking machine's): npm keeps its downloads in the environment instead.
+        environment.setdefault("npm_config_cache", str(Path(sys.prefix) / "npm"))
+    return subprocess.run([*command, *sys.argv[1:]], cwd=JS, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

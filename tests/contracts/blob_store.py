@@ -8,7 +8,7 @@ import pytest
 
 from vetrelay.errors import Fault
 from vetrelay.protocol.ids import b64, sha256
-from vetrelay.relay.ports import Blobs
+from vetrelay.relay.payloads import Blobs
 
 UPLOAD = b64(sha256(b"an upload"))
 PAYLOAD = bytes(range(256)) * 5_000

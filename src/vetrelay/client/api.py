@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import aiohttp
@@ -31,6 +32,8 @@ T = TypeVar("T")
 CONNECT_SECONDS = 15.0
 ANSWER_SECONDS = 60.0
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+PASSING = frozenset({"too_fast", "too_slow", "no_session", "session_refused"})
+"""Refusals of the moment, not of what was asked: the same request may go through later."""
 
 
 def relay_origin(url: str) -> str:
@@ -188,11 +191,15 @@ class RelayApi:
             sent["Authorization"] = f"Bearer {await self.bearer()}"
         timeout = aiohttp.ClientTimeout(total=answer_seconds, sock_connect=CONNECT_SECONDS, sock_read=120)
         try:
-            async with self.http.request(
-                method, self.base + path, data=body, headers=sent, timeout=timeout, allow_redirects=False
-            ) as answer:
-                if answer.status == 401:  # the relay forgot the session: the next call opens one
-                    self._bearer_until_ms = 0
+            ask = partial(
+                self.http.request, method, self.base + path, data=body, timeout=timeout, allow_redirects=False
+            )
+            answer = await ask(headers=sent)
+            if answer.status == 401 and bearer and isinstance(body, bytes | None):
+                answer.release()
+                self._bearer_until_ms = 0  # the relay forgot the session: open another, once
+                answer = await ask(headers={**sent, "Authorization": f"Bearer {await self.bearer()}"})
+            async with answer:
                 if answer.status >= 300:
                     raise problem_of(answer.status, await answer.content.read(65536))
                 yield answer

@@ -9,6 +9,7 @@ from vetrelay.client.follow import Followed, check_may_send, follow
 from vetrelay.client.notes import open_note, seal_note
 from vetrelay.client.outbox import deliver, promise_envelope, promise_statement
 from vetrelay.client.parties import NewParty, own_party
+from vetrelay.client.promises import Outgoing
 from vetrelay.client.say import draft_of, own_names
 from vetrelay.errors import Refusal
 from vetrelay.protocol.case import (
@@ -31,7 +32,6 @@ from vetrelay.protocol.ids import CaseId, PartyId, b64, sha256, unb64
 from vetrelay.protocol.invitation import INVITATION_LIFE_MS, InvitationLink, render_link
 from vetrelay.protocol.log import Head
 from vetrelay.protocol.manifest import Card, open_card, pad
-from vetrelay.protocol.party import Genesis, parse_statement
 from vetrelay.protocol.partystate import read_chain
 from vetrelay.protocol.seal import seal_bytes
 from vetrelay.protocol.signature import sign
@@ -39,10 +39,12 @@ from vetrelay.protocol.statement import VERSION
 from vetrelay.protocol.unseal import open_age_file
 
 DEFAULT_RETENTION_DAYS = 90
+# What a relay answers a party that still waits for approval.
+WAITS_OUTSIDE = frozenset({"not_a_member", "not_found"})
 
 
-async def open_case(end: End, title: str) -> CaseId:
-    """Opens a case and tells its title, sealed; asked again after a kill, it is the same case."""
+async def open_case(end: End, title: str) -> tuple[Outgoing, CaseId]:
+    """Opens a case and tells its title, sealed; asked again before it was reported, it is the same case."""
     intent = f"open:{title}"
     known = end.journal.intended(intent)
     request: dict[str, object] = {}
@@ -64,8 +66,7 @@ async def open_case(end: End, title: str) -> CaseId:
     await follow(end, case)
     save_title(end, case, title)
     await tell_names(end, case)
-    end.journal.report(promised.id)
-    return case
+    return promised, case
 
 
 def save_title(end: End, case: CaseId, title: str) -> None:
@@ -163,16 +164,43 @@ async def look_at_invitation(api: RelayApi, link: InvitationLink) -> Welcome:
     return Welcome(title=card.title, party=card.party, person=card.person, role=statement.role)
 
 
-async def join(end: End, link: InvitationLink, welcome: Welcome, party: NewParty | None) -> Followed:
+async def join(
+    end: End, link: InvitationLink, welcome: Welcome | None, party: NewParty | None
+) -> tuple[Outgoing, Followed | None]:
     """Joins by an invitation, as the party of this end's keyring; `party` is that party when it is new to the relay.
 
-    Afterwards the log is checked against the head that the link carries: the relay cannot have swapped the case.
+    `welcome` is None when this was promised before and is taken up again. Afterwards the log is checked against the
+    head that the link carries: the relay cannot have swapped the case. Who has to wait for approval gets no log yet.
     Raises Refusal `invitation_*`, `already_a_member`, `log_forked`.
     """
     intent = f"join:{link.case}"
+    promised = end.journal.intended(intent)
+    if promised is None:
+        assert welcome is not None
+        if welcome.title:
+            save_title(end, link.case, welcome.title)
+        request = await _joining(end, link, welcome, party)
+        promised = promise_statement(
+            end, intent, case=link.case, path=f"/v1/cases/{link.case}/entries", request=request
+        )
+    await deliver(end, promised)
+    try:
+        followed = await follow(end, link.case)
+    except Refusal as refused:
+        if refused.code not in WAITS_OUTSIDE:
+            raise
+        return promised, None
+    if link.n >= len(followed.heads) or followed.heads[link.n] != link.head:
+        raise Refusal("log_forked", n=link.n)
+    if followed.roster.role_of(end.keyring.party):
+        await tell_names(end, link.case)
+    return promised, followed
+
+
+async def _joining(
+    end: End, link: InvitationLink, welcome: Welcome, party: NewParty | None
+) -> dict[str, object]:
     if party is not None:
-        genesis = parse_statement(party.chain[0].content())
-        assert isinstance(genesis, Genesis)
         known = read_chain(party.chain, time_ms=0)
     else:
         known = await own_party(end)
@@ -187,23 +215,12 @@ async def join(end: End, link: InvitationLink, welcome: Welcome, party: NewParty
         role=welcome.role,
     )
     signed = sign("case", statement, [invitation_signer(link.secret), end.device.signer])
-    request: dict[str, object] = {
+    return {
         "entry": signed,
         "chain": list(party.chain) if party else [],
         "boxes": party.boxes if party else {},
         "card": None,
     }
-    promised = promise_statement(end, intent, case=link.case, path=f"/v1/cases/{link.case}/entries", request=request)
-    await deliver(end, promised)
-    followed = await follow(end, link.case)
-    if link.n >= len(followed.heads) or followed.heads[link.n] != link.head:
-        raise Refusal("log_forked", n=link.n)
-    if welcome.title:
-        save_title(end, link.case, welcome.title)
-    if followed.roster.role_of(end.keyring.party):
-        await tell_names(end, link.case)
-    end.journal.report(promised.id)
-    return followed
 
 
 async def _state(end: End, case: CaseId, intent: str, statement: InCase) -> Head:

@@ -11,18 +11,25 @@ What must hold before this end believes a position:
 (1) to (4) failing means that the relay is dishonest or broken: the case is blocked for sending and the evidence kept.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Final
 
 from vetrelay.client.end import End
 from vetrelay.client.journal import CaseRow, LogRow
 from vetrelay.client.wire import CaseInbox, Item
-from vetrelay.errors import Refusal
+from vetrelay.errors import Fault, Refusal
 from vetrelay.protocol.authority import apply_entry
 from vetrelay.protocol.envelope import Envelope, check_addressing, check_sender, check_shape, parse_envelope
 from vetrelay.protocol.ids import CaseId, EntryId, Hash, PartyId, unb64
 from vetrelay.protocol.log import STALE_HEAD_MS, Head, Kind, Link, Tail, check_head, check_same_past, empty_log, extend
 from vetrelay.protocol.roster import Roster, empty_roster
 from vetrelay.protocol.signature import Signed, parse_wire, wire
+
+
+AWAY: Final = frozenset({"unreachable", "relay_failed", "busy"})
+"""Faults that say no more than that the relay cannot be asked now."""
 
 
 @dataclass(kw_only=True)
@@ -55,6 +62,17 @@ class Followed:
         self.tail = tail
         self.heads.append(tail.head)
 
+    @contextmanager
+    def restored_on_error(self) -> Iterator[None]:
+        """What is pushed inside stays only if nothing is raised: memory never runs ahead of the journal."""
+        tail, heads, rosters = self.tail, len(self.heads), len(self.rosters)
+        try:
+            yield
+        except BaseException:
+            self.tail = tail
+            del self.heads[heads:], self.rosters[rosters:]
+            raise
+
 
 def begin(relay: Hash, case: CaseId) -> Followed:
     """A case of which nothing is known."""
@@ -65,9 +83,14 @@ def begin(relay: Hash, case: CaseId) -> Followed:
 def recall(end: End, case: CaseId) -> Followed:
     """A case as the journal has it, without asking the relay."""
     followed = begin(end.keyring.relay, case)
-    for row in end.journal.log(case):
-        followed.push(row.link, parse_wire(row.signed) if row.signed else None)
+    catch_up(end, followed)
     return followed
+
+
+def catch_up(end: End, followed: Followed) -> None:
+    """Takes over what the journal has beyond this: another task may follow the same case."""
+    for row in end.journal.log(followed.case, after=followed.tail.n):
+        followed.push(row.link, parse_wire(row.signed) if row.signed else None)
 
 
 async def follow(end: End, case: CaseId, *, known: Followed | None = None, wait_seconds: int = 0) -> Followed:
@@ -76,9 +99,14 @@ async def follow(end: End, case: CaseId, *, known: Followed | None = None, wait_
     Raises Refusal `log_forked`, `log_shortened`, `entry_differs`, `time_backwards`, `wrong_relay`, or the rule that a
     statement broke: the case is then blocked, and the evidence stands in the journal.
     """
-    followed = known or recall(end, case)
+    followed = known or begin(end.keyring.relay, case)
     while True:
-        page = await end.api.case_inbox(case, after=followed.tail.n, wait_seconds=wait_seconds)
+        catch_up(end, followed)
+        asked_n = followed.tail.n
+        page = await end.api.case_inbox(case, after=asked_n, wait_seconds=wait_seconds)
+        catch_up(end, followed)
+        if followed.tail.n != asked_n:
+            continue  # another task has taken a page of this case meanwhile: this one is out of date
         try:
             head = _take_page(end, followed, page)
         except Refusal as dishonest:
@@ -93,7 +121,7 @@ def _take_page(end: End, followed: Followed, page: CaseInbox) -> Head:
     head = check_head(page.head, relay=followed.relay, case=followed.case)
     check_same_past(followed.tail, head)
     row = end.journal.case(followed.case)
-    with end.journal.transaction():
+    with followed.restored_on_error(), end.journal.transaction():
         for item in page.items:
             kept = _take_item(end, followed, item)
             end.journal.append_log(followed.case, kept)
@@ -168,15 +196,29 @@ def _block(end: End, case: CaseId, code: str, kept: bytes) -> None:
         end.journal.save_case(replace(row, blocked=code))
 
 
-def check_may_send(end: End, followed: Followed) -> None:
+async def follow_or_recall(end: End, case: CaseId, *, known: Followed | None = None) -> tuple[Followed, bool]:
+    """The newest state of a case, and True; what this end knows, and False, while the relay cannot be reached.
+
+    Raises Fault `unreachable` for a case of which nothing is known yet, and what `follow` raises.
+    """
+    try:
+        return await follow(end, case, known=known), True
+    except Fault as fault:
+        if fault.code not in AWAY or not end.journal.case(case).tail.n:
+            raise
+        return recall(end, case), False
+
+
+def check_may_send(end: End, followed: Followed, *, reached: bool = True) -> None:
     """Sending needs a case that is not blocked, a head that is not old, and software as new as the case's.
 
+    `reached` is False while the relay is away: then its word cannot be fresh, and what is sealed now waits here.
     Raises Refusal: what blocked it, `head_stale` (N26), `newer_version` (N50).
     """
     row = end.journal.case(followed.case)
     if row.blocked:
         raise Refusal(row.blocked)
-    if end.now_ms() - row.head_time_ms > STALE_HEAD_MS:
+    if reached and end.now_ms() - row.head_time_ms > STALE_HEAD_MS:
         raise Refusal("head_stale")
     if followed.roster.newer:
         raise Refusal("newer_version")

@@ -76,6 +76,7 @@ class Journal(Promises):
         self._db = sqlite3.connect(home / FILE_NAME, timeout=30, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute("PRAGMA secure_delete=ON")  # a draft that is deleted takes its file keys with it
         self._db.executescript(_SCHEMA)
         (home / FILE_NAME).chmod(0o600)
 
@@ -98,8 +99,12 @@ class Journal(Promises):
 
     def cases(self) -> tuple[CaseRow, ...]:
         """Every case this end follows, oldest first."""
+        return self._cases("ORDER BY rowid")
+
+    def _cases(self, condition: str, *values: object) -> tuple[CaseRow, ...]:
         rows = self._db.execute(
-            "SELECT id, n, head, time_ms, newest_head, head_time_ms, blocked, named_n, title FROM cases ORDER BY rowid"
+            f"SELECT id, n, head, time_ms, newest_head, head_time_ms, blocked, named_n, title FROM cases {condition}",  # noqa: S608  # conditions are literals of this module
+            values,
         )
         return tuple(
             CaseRow(
@@ -116,8 +121,8 @@ class Journal(Promises):
 
     def case(self, case: CaseId) -> CaseRow:
         """A case's row; one that was never seen stands at its empty log."""
-        found = next((row for row in self.cases() if row.id == case), None)
-        return found or CaseRow(
+        found = self._cases("WHERE id=?", case)
+        return next(iter(found), None) or CaseRow(
             id=case, tail=empty_log(case), newest_head=None, head_time_ms=0, blocked=None, named_n=0, title=None
         )
 
@@ -140,10 +145,11 @@ class Journal(Promises):
             ),
         )
 
-    def log(self, case: CaseId, *, after: int = 0) -> tuple[LogRow, ...]:
-        """The log as this end has it, in order."""
+    def log(self, case: CaseId, *, after: int = 0, limit: int = -1) -> tuple[LogRow, ...]:
+        """The log as this end has it, in order; all the rest of it unless there is a `limit`."""
         rows = self._db.execute(
-            "SELECT n, time_ms, kind, entry, signed, fault FROM log WHERE case_id=? AND n>? ORDER BY n", (case, after)
+            "SELECT n, time_ms, kind, entry, signed, fault FROM log WHERE case_id=? AND n>? ORDER BY n LIMIT ?",
+            (case, after, limit),
         )
         return tuple(
             LogRow(n=n, link=Link(time_ms=time_ms, kind=Kind(kind), entry=entry), signed=signed, fault=fault)
@@ -160,7 +166,7 @@ class Journal(Promises):
     def position_of(self, case: CaseId, entry: EntryId) -> LogRow | None:
         """Where an entry stands."""
         found = self._db.execute("SELECT n FROM log WHERE case_id=? AND entry=?", (case, entry)).fetchone()
-        return self.log(case, after=found[0] - 1)[0] if found else None
+        return self.log(case, after=found[0] - 1, limit=1)[0] if found else None
 
     def save_object(self, case: CaseId, h0: Hash, header: bytes, payload: bytes | None) -> None:
         """Keeps an object's header, and its payload when it is small enough to have come along."""
@@ -187,3 +193,12 @@ class Journal(Promises):
     def save_cursor(self, seq: int) -> None:
         """Moves the cursor."""
         self._db.execute("INSERT OR REPLACE INTO cursor VALUES ('inbox', ?)", (seq,))
+
+    def told_n(self, case: CaseId) -> int:
+        """Up to which position of a case the person has been told what is new."""
+        row = self._db.execute("SELECT seq FROM cursor WHERE name=?", (f"told {case}",)).fetchone()
+        return int(row[0]) if row else 0
+
+    def save_told_n(self, case: CaseId, n: int) -> None:
+        """The person has been told."""
+        self._db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (f"told {case}", n))

@@ -20,10 +20,11 @@ FILE_NAME: Final = "keyring.json"
 
 
 class StoredKey(msgspec.Struct, frozen=True):
-    """One generation of the party's key."""
+    """One generation of the party's key; `since_ms` is when this end made it, where that matters (machines rotate)."""
 
     gen: int
     seed: str
+    since_ms: int = 0
 
 
 class Keyring(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +86,12 @@ def write_durably(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     finally:
         os.close(descriptor)
     partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Makes the names in a folder durable."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
     finally:

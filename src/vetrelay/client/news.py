@@ -1,7 +1,8 @@
 """Receiving: wait at the merged inbox, follow the cases that have news, greet newcomers, acknowledge what is safely ours."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from vetrelay.client.api import PASSING
 from vetrelay.client.cases import tell_names
 from vetrelay.client.end import End
 from vetrelay.client.follow import Followed, follow
@@ -19,7 +20,26 @@ async def receive(
     Waits up to `wait_seconds` for the first delivery. A case that is blocked is skipped here and told by `follow`.
     """
     await deliver_all(end)
-    known = known if known is not None else {}
+    touched = await take_news(end, wait_seconds=wait_seconds, known=known if known is not None else {})
+    await greet_newcomers(end, touched.values())
+    return touched
+
+
+def _kept_already(_followed: Followed) -> None:
+    """For whom the journal is all there is to keep."""
+
+
+async def take_news(
+    end: End,
+    *,
+    wait_seconds: int,
+    known: dict[CaseId, Followed],
+    keep: Callable[[Followed], None] = _kept_already,
+) -> dict[CaseId, Followed]:
+    """Reads the merged inbox to its end; the cases that had news, kept in `known` too.
+
+    `keep` is called for each of them before it is acknowledged: it stores what else must be safe by then.
+    """
     touched: dict[CaseId, Followed] = {}
     while True:
         page = await end.api.inbox(after=end.journal.cursor(), wait_seconds=wait_seconds)
@@ -28,14 +48,14 @@ async def receive(
             followed = await _follow_kept(end, case, known.get(case))
             if followed is not None:
                 touched[case] = known[case] = followed
+                keep(followed)
         if page.items:
             upto = page.items[-1].seq
-            end.journal.save_cursor(upto)  # what it points at is committed in the journal: safely ours
+            # Durable before acknowledged: what it points at is committed in the journal, and `keep` has returned.
+            end.journal.save_cursor(upto)
             await end.api.acknowledge(upto)
         if page.caught_up or not page.items:
-            break
-    await greet_newcomers(end, touched.values())
-    return touched
+            return touched
 
 
 async def _follow_kept(end: End, case: CaseId, known: Followed | None) -> Followed | None:
@@ -43,7 +63,7 @@ async def _follow_kept(end: End, case: CaseId, known: Followed | None) -> Follow
         return await follow(end, case, known=known)
     except Refusal as refused:
         # Removed from the case, or the case is blocked with its evidence kept: the other cases go on.
-        if refused.code in {"unreachable", "not_a_device"}:
+        if refused.code in PASSING or refused.code == "not_a_device":
             raise
         return None
 

@@ -4,13 +4,16 @@ A request is durable before its first attempt. The relay answers a repeat with t
 after a kill can neither lose nor double anything.
 """
 
+import asyncio
 from dataclasses import replace
 
 import msgspec
 
+from vetrelay.client.api import PASSING
 from vetrelay.client.drafts import Draft, seal_draft, seal_headers
 from vetrelay.client.end import End
-from vetrelay.client.follow import check_may_send, follow
+from vetrelay.client.follow import Followed, check_may_send, follow, follow_or_recall
+from vetrelay.client.keyring import sync_folder
 from vetrelay.client.notes import open_note, seal_note
 from vetrelay.client.promises import Outgoing, PayloadRow
 from vetrelay.client.transfer import SealedFile, upload
@@ -39,14 +42,18 @@ def promise_statement(  # every argument is a part of the promise
     return promised
 
 
-async def promise_envelope(end: End, intent: str, draft: Draft, files: tuple[SealedFile, ...]) -> Outgoing:
-    """Seals a draft for the newest roster and promises it with its payloads.
+async def promise_envelope(
+    end: End, intent: str, draft: Draft, files: tuple[SealedFile, ...], *, known: Followed | None = None
+) -> Outgoing:
+    """Seals a draft for the newest roster and promises it with its payloads; `known` is the case if it is at hand.
 
     Raises Refusal when nothing may be sent into this case now (`check_may_send`), or `no_intake`.
     """
-    followed = await follow(end, draft.case)
-    check_may_send(end, followed)
+    followed, reached = await follow_or_recall(end, draft.case, known=known)
+    check_may_send(end, followed, reached=reached)
     sealed = seal_draft(end, draft, followed, seal_headers(end, draft, followed.roster))
+    if files:
+        sync_folder(end.journal.spool)  # the spooled files keep their names before the promise counts on them
     with end.journal.transaction():
         identifier = end.journal.put_outgoing(
             intent,
@@ -77,7 +84,8 @@ async def promise_envelope(end: End, intent: str, draft: Draft, files: tuple[Sea
 async def deliver(end: End, promised: Outgoing) -> Head:
     """Brings a promised request to the relay and keeps its receipt.
 
-    Raises Fault (the promise stands; repeat the verb) or Refusal (the relay said no for good; the promise is ended).
+    Raises Fault or a Refusal of `PASSING` (the promise stands; repeat the verb), or any other Refusal (the relay said
+    no for good; the promise is ended).
     """
     if promised.receipt is not None:
         return _checked_receipt(end, promised, parse_wire(promised.receipt))
@@ -86,6 +94,8 @@ async def deliver(end: End, promised: Outgoing) -> Head:
     try:
         receipt = await _attempt(end, promised)
     except Refusal as refused:
+        if refused.code in PASSING:
+            raise  # the promise stands
         end.journal.settle(promised.id, receipt=None, refused=refused.code)
         end.journal.drop_payloads(promised.id)
         end.journal.report(promised.id)
@@ -101,12 +111,21 @@ def _checked_receipt(end: End, promised: Outgoing, receipt: Signed) -> Head:
     return check_head(receipt, relay=end.keyring.relay, case=case)
 
 
+async def upload_payloads(end: End, promised: Outgoing, *, at_once: int = 1) -> None:
+    """Brings the payloads that a promise waits for to the relay, where they are not there yet."""
+    names = _names(end, promised)
+    slots = asyncio.Semaphore(at_once)
+
+    async def one(row: PayloadRow) -> None:
+        async with slots:
+            await upload(end, row, label=names.get(row.p, "a file"))
+
+    await asyncio.gather(*(one(row) for row in end.journal.payloads(promised.id) if not row.done))
+
+
 async def _attempt(end: End, promised: Outgoing) -> Signed:
     for _ in range(ATTEMPTS):
-        names = _names(end, promised)
-        for row in end.journal.payloads(promised.id):
-            if not row.done:
-                await upload(end, row, label=names.get(row.p, "a file"))
+        await upload_payloads(end, promised)
         try:
             return (await _send(end, promised)).receipt
         except Refusal as refused:
@@ -145,10 +164,16 @@ def _names(end: End, promised: Outgoing) -> dict[str, str]:
     return {made.p: made.name for made in _draft(end, promised).objects} if promised.draft else {}
 
 
-async def deliver_all(end: End) -> None:
-    """Delivers whatever an earlier run promised. A refusal ends only that promise; it is told when it is asked for."""
+async def deliver_all(end: End) -> tuple[tuple[Outgoing, Refusal], ...]:
+    """Delivers whatever an earlier run promised; what the relay refused for good, for the person to be told.
+
+    A refusal ends only that promise.
+    """
+    refusals: list[tuple[Outgoing, Refusal]] = []
     for promised in end.journal.outgoing():
         try:
             await deliver(end, promised)
-        except Refusal:
-            continue
+        except Refusal as refused:
+            if refused.code not in PASSING:
+                refusals.append((promised, refused))
+    return tuple(refusals)

@@ -100,6 +100,10 @@ class Promises:
         """The person has been told: the same words mean a new request from here on."""
         self._db.execute("UPDATE outbox SET reported=1 WHERE id=?", (identifier,))
 
+    def forget(self, identifier: int) -> None:
+        """Removes a settled request with its draft, and the file keys in it."""
+        self._db.execute("DELETE FROM outbox WHERE id=?", (identifier,))
+
     def put_payloads(self, rows: Iterable[PayloadRow]) -> None:
         """Notes sealed payloads that must be uploaded before their envelope."""
         self._db.executemany(
@@ -124,6 +128,10 @@ class Promises:
             )
             for p, outbox, case, size_bytes, spool, url, done in rows
         )
+
+    def spooled(self) -> frozenset[Path]:
+        """The spool files that some request still waits for."""
+        return frozenset(Path(row[0]) for row in self._db.execute("SELECT spool FROM payloads"))
 
     def save_upload(self, p: Hash, *, url: str | None, done: bool) -> None:
         """Keeps an upload's URL, or that it is complete."""

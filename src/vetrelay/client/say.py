@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vetrelay.client.drafts import Draft, DraftObject
 from vetrelay.client.end import End
-from vetrelay.client.follow import Followed, follow
+from vetrelay.client.follow import Followed, follow_or_recall
 from vetrelay.client.outbox import deliver, promise_envelope
 from vetrelay.client.promises import Outgoing
 from vetrelay.client.transfer import SealedFile, seal_file
@@ -108,7 +108,7 @@ async def say(  # one use case: one message with its files
     intent = _intent(case, text, files)
     promised = end.journal.intended(intent)
     if promised is None:
-        followed = await follow(end, case)
+        followed, _ = await follow_or_recall(end, case)
         class_ = speaking_class(followed, end)
         if files and followed.roster.intake is None:
             raise Refusal("no_intake")

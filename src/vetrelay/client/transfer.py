@@ -4,12 +4,13 @@ import asyncio
 import base64
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from vetrelay.client.end import End
+from vetrelay.client.progress import Step
 from vetrelay.client.promises import PayloadRow
 from vetrelay.errors import Fault, Refusal
 from vetrelay.protocol.age.stream import StreamSealer, sealed_size
@@ -35,29 +36,43 @@ class SealedFile:
 
 def seal_file(end: End, source: Path, *, label: str) -> SealedFile:
     """Seals a file into the spool. Raises Refusal `file_unreadable`; a half-made spool file is removed."""
+    try:
+        with source.open("rb") as file, end.progress(f"sealing {label}", source.stat().st_size) as step:
+            return _seal_pieces(end, iter(lambda: file.read(PIECE_BYTES), b""), step)
+    except OSError as wrong:
+        raise Refusal("file_unreadable") from wrong
+
+
+def seal_content(end: End, content: bytes) -> SealedFile:
+    """Seals what is held in memory into the spool. Raises OSError; a half-made spool file is removed."""
+    view = memoryview(content)
+    pieces = (view[at : at + PIECE_BYTES] for at in range(0, len(view), PIECE_BYTES))
+    return _seal_pieces(end, pieces, lambda _done_bytes: None)
+
+
+def _seal_pieces(end: End, pieces: Iterable[bytes | memoryview], step: Step) -> SealedFile:
     key, nonce = end.random_bytes(16), end.random_bytes(16)
     spool = end.journal.spool / f"{end.random_bytes(16).hex()}.payload"
     plain_hash, payload_hash = hashlib.sha256(), hashlib.sha256()
     plain_bytes = size_bytes = 0
     sealer = StreamSealer(key, nonce)
     try:
-        with source.open("rb") as file, spool.open("xb") as out:
-            with end.progress(f"sealing {label}", source.stat().st_size) as step:
-                while piece := file.read(PIECE_BYTES):
-                    plain_hash.update(piece)
-                    plain_bytes += len(piece)
-                    for sealed in sealer.update(piece):
-                        payload_hash.update(sealed)
-                        size_bytes += out.write(sealed)
-                    step(len(piece))
-                for sealed in sealer.finish():
+        with spool.open("xb") as out:
+            for piece in pieces:
+                plain_hash.update(piece)
+                plain_bytes += len(piece)
+                for sealed in sealer.update(piece):
                     payload_hash.update(sealed)
                     size_bytes += out.write(sealed)
+                step(len(piece))
+            for sealed in sealer.finish():
+                payload_hash.update(sealed)
+                size_bytes += out.write(sealed)
             out.flush()
             os.fsync(out.fileno())
-    except OSError as wrong:
+    except BaseException:
         spool.unlink(missing_ok=True)
-        raise Refusal("file_unreadable") from wrong
+        raise
     assert size_bytes == sealed_size(plain_bytes)
     return SealedFile(
         spool=spool,

@@ -64,12 +64,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """How the zygote's `sequence`-th job ended: `status` as wait(2) gives it, and what it used."""
+    """How the zygote's `sequence`-th job ended: `status` as wait(2) gives it."""
 
     sequence: int
     status: int
-    cpu_ms: int
-    peak_memory_kib: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +115,7 @@ class Result:
 
 
 _REQUEST = struct.Struct("<HQQQIIQQB")
-_REPORT = struct.Struct("<QiQQ")
+_REPORT = struct.Struct("<Qi")
 _RESULT = struct.Struct("<4sBBQIIHBBBBBhB")
 _OUTPUT = struct.Struct("<BBIII")
 _MAGIC = b"VRI1"
@@ -126,6 +124,10 @@ _MAX_OFFSET_MINUTES = 24 * 60 - 1
 _OUTPUT_KINDS = frozenset({Kind.JPEG, Kind.PNG})
 _ALL_NOTES = sum(1 << note for note in Note)
 _ROLES_MADE = (Role.NORMALIZED, Role.PREVIEW)
+
+# A job ends its answer with this and closes the pipe, so that nobody waits for the kernel to take the process down.
+# It is no proof: a job that was taken over can write it too, as it could exit with 0. The result is checked in any case.
+DONE = b"."
 
 REQUEST_BYTES = _REQUEST.size
 REPORT_BYTES = _REPORT.size
@@ -165,15 +167,15 @@ def decode_request(message: bytes) -> Request:
 
 def encode_report(report: Report) -> bytes:
     """The report as the parent reads it."""
-    return _REPORT.pack(report.sequence, report.status, report.cpu_ms, report.peak_memory_kib)
+    return _REPORT.pack(report.sequence, report.status)
 
 
 def decode_report(message: bytes) -> Report:
     """The zygote's report. Raises Garbled for another size."""
     if len(message) != REPORT_BYTES:
         raise Garbled
-    sequence, status, cpu_ms, peak_memory_kib = _REPORT.unpack(message)
-    return Report(sequence=sequence, status=status, cpu_ms=cpu_ms, peak_memory_kib=peak_memory_kib)
+    sequence, status = _REPORT.unpack(message)
+    return Report(sequence=sequence, status=status)
 
 
 def encode_result(result: Result) -> list[bytes]:

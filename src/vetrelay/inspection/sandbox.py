@@ -22,7 +22,7 @@ from enum import Enum
 from typing import Self
 
 from vetrelay.errors import Fault
-from vetrelay.inspection.frames import REPORT_BYTES, Exit, Garbled, Report, Request, decode_report, encode_request
+from vetrelay.inspection.frames import DONE, REPORT_BYTES, Exit, Garbled, Request, decode_report, encode_request
 from vetrelay.inspection.policy import Limits
 from vetrelay.inspection.zygote import KILL, READY
 
@@ -32,6 +32,8 @@ _ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "PATH": "/usr/bin:/bin:/sbin:/usr/sbin"
 _START_SECONDS = 60.0
 # A killed job is reported at once; silence for this long means that the zygote hangs.
 _GRACE_SECONDS = 10.0
+# A job that has said that it is done has only to be taken down by the kernel.
+_LEAVE_SECONDS = 2.0
 _READ_BYTES = 1 << 20
 
 
@@ -51,12 +53,10 @@ class End(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a job ended, what it wrote (untrusted; empty unless it finished), and what it used."""
+    """How a job ended, and what it wrote: untrusted, and empty unless it finished."""
 
     end: End
-    untrusted: bytes
-    cpu_ms: int
-    peak_memory_kib: int
+    untrusted: bytes = b""
 
 
 class Zygote:
@@ -66,6 +66,7 @@ class Zygote:
         self._process = process
         self._control, self._jobs = channels
         self._sequence = 0
+        self._leaving: asyncio.Task[None] | None = None
         self.lost = False
         self.landlock_abi = 0
         self.has_second_opinion = False
@@ -120,6 +121,18 @@ class Zygote:
 
         Whoever cancels it loses the zygote with it: a job that nobody waits for must not go on.
         """
+        try:
+            if self._leaving is not None:
+                await self._leaving
+            return await self._run(request, content_descriptor)
+        except (OSError, TimeoutError, Garbled):
+            self.kill()
+            raise ZygoteLost from None
+        except BaseException:
+            self.kill()
+            raise
+
+    async def _run(self, request: Request, content_descriptor: int) -> Ending:
         self._sequence += 1
         reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
@@ -129,38 +142,32 @@ class Zygote:
                 socket.send_fds(self._jobs, [encode_request(request)], [content_descriptor, writer])
             finally:
                 os.close(writer)
-            return await self._ending(request.limits, reader)
-        except (OSError, TimeoutError, Garbled):
-            self.kill()
-            raise ZygoteLost from None
-        except BaseException:
-            self.kill()
-            raise
+            collected, timed_out = await _collected(reader, request.limits)
         finally:
             os.close(reader)
+        flooded = len(collected) > request.limits.output_bytes
+        if collected.endswith(DONE) and not flooded:
+            self._leaving = asyncio.create_task(self._see_off())
+            return Ending(end=End.FINISHED, untrusted=bytes(memoryview(collected)[: -len(DONE)]))
+        if timed_out or flooded:
+            self._control.send(KILL.pack(self._sequence))
+        exit_code = await self._exit_code(_GRACE_SECONDS)
+        return Ending(end=_end(exit_code, flooded=flooded, timed_out=timed_out))
 
-    async def _ending(self, limits: Limits, reader: int) -> Ending:
-        flood = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        collecting = asyncio.create_task(_collect(reader, limits.output_bytes, flood))
-        reporting = asyncio.ensure_future(loop.sock_recv(self._control, REPORT_BYTES + 1))
-        flooding = asyncio.create_task(flood.wait())
+    async def _see_off(self) -> None:
+        """Waits until the job that was done is gone; one that stays all the same is killed."""
         try:
-            await asyncio.wait(
-                (reporting, flooding), timeout=limits.wall_ms / 1000, return_when=asyncio.FIRST_COMPLETED
-            )
-            killed = not reporting.done()
-            if killed:
-                self._control.send(KILL.pack(self._sequence))
-            async with asyncio.timeout(_GRACE_SECONDS):
-                report = decode_report(await reporting)
-                untrusted = await collecting
-        finally:
-            for task in (collecting, reporting, flooding):
-                task.cancel()
+            await self._exit_code(_LEAVE_SECONDS)
+        except TimeoutError:
+            self._control.send(KILL.pack(self._sequence))
+            await self._exit_code(_GRACE_SECONDS)
+
+    async def _exit_code(self, seconds: float) -> int:
+        async with asyncio.timeout(seconds):
+            report = decode_report(await asyncio.get_running_loop().sock_recv(self._control, REPORT_BYTES + 1))
         if report.sequence != self._sequence:
             raise Garbled
-        return _as_ending(report, untrusted, flooded=flood.is_set(), timed_out=killed)
+        return os.waitstatus_to_exitcode(report.status)
 
     def kill(self) -> None:
         """Ends the zygote and, with it, its job. It is of no use any more."""
@@ -171,6 +178,10 @@ class Zygote:
     async def close(self) -> None:
         """Closes the channels, at which the zygote ends by itself, and waits for it."""
         self.lost = True
+        if self._leaving is not None:
+            self._leaving.cancel()
+            with contextlib.suppress(asyncio.CancelledError, OSError, TimeoutError, Garbled):
+                await self._leaving
         self._control.close()
         self._jobs.close()
         try:
@@ -187,8 +198,8 @@ def _widen(pipe: int) -> None:
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _READ_BYTES)
 
 
-async def _collect(reader: int, output_bytes: int, flood: asyncio.Event) -> bytes:
-    """Reads until the job's end of the pipe is closed; past the cap it stops and says so."""
+async def _collected(reader: int, limits: Limits) -> tuple[bytearray, bool]:
+    """What the job writes until it closes its end, cut off after the cap; and whether the wall clock ended it."""
     loop = asyncio.get_running_loop()
     finished: asyncio.Future[None] = loop.create_future()
     collected = bytearray()
@@ -199,35 +210,28 @@ async def _collect(reader: int, output_bytes: int, flood: asyncio.Event) -> byte
         except BlockingIOError:
             return
         collected.extend(step)
-        if len(collected) > output_bytes:
-            flood.set()
-        if (not step or flood.is_set()) and not finished.done():
-            loop.remove_reader(reader)
+        if (not step or len(collected) > limits.output_bytes) and not finished.done():
             finished.set_result(None)
 
     loop.add_reader(reader, read_some)
     try:
-        await finished
+        async with asyncio.timeout(limits.wall_ms / 1000):
+            await finished
+    except TimeoutError:
+        return collected, True
     finally:
         loop.remove_reader(reader)
-    return b"" if flood.is_set() else bytes(collected)
+    return collected, False
 
 
-def _as_ending(report: Report, untrusted: bytes, *, flooded: bool, timed_out: bool) -> Ending:
-    exit_code = os.waitstatus_to_exitcode(report.status)
+def _end(exit_code: int, *, flooded: bool, timed_out: bool) -> End:
     if exit_code == Exit.NO_SANDBOX:
         raise Fault("no_sandbox")
     if flooded:
-        end = End.FLOODED
-    elif timed_out or exit_code == -signal.SIGXCPU:
-        end = End.TIMED_OUT
-    elif exit_code == Exit.OUT_OF_MEMORY:
-        end = End.OUT_OF_MEMORY
-    else:
-        end = End.FINISHED if exit_code == Exit.FINISHED else End.CRASHED
-    return Ending(
-        end=end,
-        untrusted=untrusted if end is End.FINISHED else b"",
-        cpu_ms=report.cpu_ms,
-        peak_memory_kib=report.peak_memory_kib,
-    )
+        return End.FLOODED
+    if timed_out or exit_code == -signal.SIGXCPU:
+        return End.TIMED_OUT
+    if exit_code == Exit.OUT_OF_MEMORY:
+        return End.OUT_OF_MEMORY
+    # An exit with 0 that did not say "done" is not an honest job's either.
+    return End.CRASHED

@@ -9,6 +9,7 @@ itself. The zygote only waits for it to end, reports in integers, and forks the 
 """
 
 import gc
+import itertools
 import os
 import select
 import signal
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from mmap import mmap
 
 from vetrelay.inspection import kernel, lockdown, seccomp
-from vetrelay.inspection.frames import REQUEST_BYTES, Exit, Report, decode_request, encode_report
+from vetrelay.inspection.frames import DONE, REQUEST_BYTES, Exit, Report, decode_request, encode_report
 
 READY = struct.Struct("<BBB")
 KILL = struct.Struct("<Q")
@@ -62,13 +63,15 @@ def serve(
     gc.collect()
     gc.freeze()  # the child's collector leaves the zygote's objects alone, and so their pages stay shared
     control.send(READY.pack(locks.landlock_abi, *abilities))
-    sequence = 0
-    while True:
-        sequence += 1
-        child = os.fork()
+    for sequence in itertools.count(1):
+        child = kernel.fork_single_threaded()
         if child == 0:
             _be_child(locks, job_channel, jobs)
-        control.send(encode_report(_watch(control, job_channel, child, sequence)))
+        report = _watch(control, job_channel, child, sequence)
+        try:
+            control.send(encode_report(report))
+        except BrokenPipeError:  # the parent has closed both channels, at which the waiting child ended
+            return
 
 
 def _die_with_parent() -> None:
@@ -101,13 +104,8 @@ def _watch(control: socket.socket, job_channel: socket.socket, child: int, seque
             os._exit(0)
         _discard(job_channel)
     os.close(watch)
-    _, status, usage = os.wait4(child, 0)
-    return Report(
-        sequence=sequence,
-        status=status,
-        cpu_ms=round((usage.ru_utime + usage.ru_stime) * 1000),
-        peak_memory_kib=usage.ru_maxrss,
-    )
+    _, status = os.waitpid(child, 0)
+    return Report(sequence=sequence, status=status)
 
 
 def _discard(job_channel: socket.socket) -> None:
@@ -142,6 +140,8 @@ def _be_child(locks: lockdown.Locks, job_channel: socket.socket, jobs: Mapping[i
         )
         for part in jobs[request.job](task):
             _write_all(part)
+        _write_all(DONE)
+        os.close(lockdown.RESULT_DESCRIPTOR)
         code = Exit.FINISHED
     except MemoryError:
         code = Exit.OUT_OF_MEMORY

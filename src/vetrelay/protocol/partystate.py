@@ -26,7 +26,7 @@ from vetrelay.protocol.party import (
     parse_statement,
 )
 from vetrelay.protocol.signature import Signed, check_sign_key, verify
-from vetrelay.protocol.statement import VERSION, convert, parse_signed
+from vetrelay.protocol.statement import convert, parse_signed
 
 HOUR_MS: Final = 60 * 60 * 1000
 
@@ -197,9 +197,11 @@ def _device_added(party: Party, statement: DeviceAdd, author: Device) -> Party:
     if party.kind == "machine" or not (author.admin or author.role == "recovery"):
         raise Refusal("not_admin")
     keys = [signature.key for signature in statement.offer.sigs]
-    offer = convert(parse_signed(verify(statement.offer, "offer", keys)), Offer)
     # (N21, N30) Signed by the new device and by the secret's key: a key of its own, not a second copy.
-    if len(set(keys)) != 2 or keys[0] != offer.sign or offer.party != party.id or offer.v != VERSION:  # device, secret
+    if len(keys) != 2 or keys[0] == keys[1]:
+        raise Refusal("bad_offer")
+    offer = convert(parse_signed(verify(statement.offer, "offer", keys)), Offer)
+    if keys[0] != offer.sign or offer.party != party.id:
         raise Refusal("bad_offer")
     entry = DeviceEntry(
         sign=offer.sign, seal=offer.seal, person=statement.person, role=statement.role, admin=statement.admin

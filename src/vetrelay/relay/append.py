@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from vetrelay.protocol.authority import apply_entry
-from vetrelay.protocol.ids import CaseId, EntryId, PartyId
-from vetrelay.protocol.log import Kind, Link, extend, sign_head
+from vetrelay.protocol.ids import CaseId, PartyId
+from vetrelay.protocol.log import Kind, Link, extend
 from vetrelay.protocol.roster import Roster
 from vetrelay.protocol.signature import Signed, wire
 from vetrelay.relay.policy import concerned, devices_of
-from vetrelay.relay.ports import Entry, RelayServices, Standing, Store
+from vetrelay.relay.ports import RelayServices, Store
+from vetrelay.relay.tables import Entry, Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,14 @@ class Step:
 
     kind: Kind
     signed: Signed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The stored receipt, as bytes that never change, and whether it is for the first time."""
+
+    receipt: bytes
+    is_new: bool
 
 
 def linked(relay: RelayServices, standing: Standing, step: Step, *, roster: Roster | None) -> tuple[Standing, Entry]:
@@ -35,7 +44,7 @@ def linked(relay: RelayServices, standing: Standing, step: Step, *, roster: Rost
         kind=step.kind,
         entry=entry,
         signed=wire(step.signed),
-        receipt=wire(signed_head(relay, after, time_ms=time_ms, entry=entry)),
+        receipt=relay.heads.receipt(after, entry),
     )
     return after, added
 
@@ -43,20 +52,6 @@ def linked(relay: RelayServices, standing: Standing, step: Step, *, roster: Rost
 def log_time(relay: RelayServices, standing: Standing) -> int:
     """The next entry's time: now, but never before the last one's (N52), whatever the machine's clock does."""
     return max(relay.now_ms(), standing.tail.time_ms)
-
-
-def signed_head(relay: RelayServices, standing: Standing, *, time_ms: int, entry: EntryId | None) -> Signed:
-    """The relay's word on where a log stands; with an entry, that entry's receipt."""
-    return sign_head(
-        standing.tail,
-        relay.signer,
-        relay=relay.relay,
-        case=standing.case,
-        epoch=standing.epoch,
-        time_ms=time_ms,
-        entry=entry,
-        backed_up_n=standing.backed_up_n,
-    )
 
 
 def append_statements(relay: RelayServices, store: Store, standing: Standing, steps: Sequence[Step]) -> bytes:
@@ -75,6 +70,13 @@ def append_statements(relay: RelayServices, store: Store, standing: Standing, st
     store.cases.append(after, entries, parties=parties)
     _deliver(store, after.case, entries, after.roster, parties=list(parties))
     return entries[-1].receipt
+
+
+def rehearse(relay: RelayServices, standing: Standing, steps: Sequence[Step]) -> None:
+    """Raises what `append_statements` would raise, for whoever has something else to write before it."""
+    roster, time_ms = standing.roster, log_time(relay, standing)
+    for n, step in enumerate(steps, start=standing.tail.n + 1):
+        roster = apply_entry(roster, step.signed, kind=step.kind, n=n, time_ms=time_ms)
 
 
 def append_envelope(

@@ -5,28 +5,30 @@ designates it. While a party is concerned its later statements follow as they ar
 case opens again, what was missed is brought first.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from vetrelay.errors import Refusal
 from vetrelay.protocol.case import PartyAdd, parse_case_statement
-from vetrelay.protocol.ids import Hash, PartyId
+from vetrelay.protocol.ids import DeviceId, Hash, PartyId
 from vetrelay.protocol.log import Kind
 from vetrelay.protocol.party import Machines, parse_statement
 from vetrelay.protocol.partystate import required_boxes
 from vetrelay.protocol.signature import Signed
 from vetrelay.relay.append import Step
 from vetrelay.relay.policy import concerned
-from vetrelay.relay.ports import Standing, Store
+from vetrelay.relay.ports import Store
+from vetrelay.relay.tables import Standing
 
 
-def with_chains(store: Store, standing: Standing, signed: Signed) -> list[Step]:
+def with_chains(store: Store, standing: Standing, signed: Signed, *, arriving: Sequence[Signed] = ()) -> list[Step]:
     """A case statement, preceded by every party statement that has to stand before it.
 
-    Raises Refusal `party_unknown`, or the rule that a chain breaks; nothing is written here.
+    `arriving` is the joiner's chain where this relay does not have it yet. Raises Refusal `party_unknown`; nothing is written here.
     """
     statement = parse_case_statement(signed.content())
-    joining = [statement.party] if isinstance(statement, PartyAdd) else []
+    joining = [statement.party] if isinstance(statement, PartyAdd) and not arriving else []
     steps = _missing(store, standing, [*concerned(standing.roster), *joining])
+    steps += [Step(kind=Kind.PARTY, signed=one) for one in arriving]
     return [*steps, Step(kind=Kind.CASE, signed=signed)]
 
 
@@ -55,6 +57,18 @@ def check_boxes(chain: Iterable[Signed], boxes: Mapping[Hash, bytes]) -> None:
     """All boxes that these statements name came along, and no others. Raises Refusal `bad_boxes` (N27, N47)."""
     if boxes.keys() != frozenset[Hash]().union(*(required_boxes(signed) for signed in chain)):
         raise Refusal("bad_boxes")
+
+
+def check_machines(store: Store, signed: Signed) -> None:
+    """A clinic designates machines that have enrolled here. Raises Refusal `party_unknown`."""
+    if any(store.parties.kind(machine) != "machine" for machine in designated(signed) or ()):
+        raise Refusal("party_unknown")
+
+
+def check_new_devices(store: Store, devices: Iterable[DeviceId]) -> None:
+    """(N22) One device id is added once, anywhere. Raises Refusal `device_added_twice`."""
+    if any(store.parties.device(device) is not None for device in devices):
+        raise Refusal("device_added_twice")
 
 
 def _missing(store: Store, standing: Standing, parties: Iterable[PartyId]) -> list[Step]:

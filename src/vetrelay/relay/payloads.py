@@ -32,7 +32,7 @@ class Partial(Protocol):
         """The hash of it as far as it is, not counting what is held back."""
 
     async def append(self, pieces: Sequence[bytes], *, also: Hasher | None = None) -> None:
-        """Write and hash these bytes, all or none; `also` hashes them too. Raises Fault `disk_full`, `disk_broken`."""
+        """Write and hash these bytes, all or none; `also` hashes them too. Raises Fault `storage_full`, `storage_failed`."""
 
     async def sync(self) -> None:
         """Make what was appended durable: only what was made so may be acknowledged."""
@@ -178,12 +178,3 @@ class PayloadTable(Protocol):
 
     def end_sessions(self, *, before_ms: int) -> int:
         """Remove bearers that ended before this time; how many there were."""
-
-
-class PayloadStore(Protocol):
-    """What a `Store` adds for payloads."""
-
-    @property
-    def uploads(self) -> UploadTable: ...
-    @property
-    def payloads(self) -> PayloadTable: ...

@@ -11,11 +11,13 @@ from vetrelay.errors import Refusal
 from vetrelay.protocol.age.header import check_sealed_shape
 from vetrelay.protocol.envelope import Envelope, check_addressing, check_sender, check_shape, parse_envelope
 from vetrelay.protocol.ids import CaseId, EntryId, EnvelopeId, Hash, PartyId, b64, sha256
+from vetrelay.protocol.roster import Roster
 from vetrelay.protocol.signature import Signed, parse_wire
-from vetrelay.relay.append import append_envelope, append_statements
+from vetrelay.relay.append import Accepted, append_envelope, append_statements
 from vetrelay.relay.chains import catching_up
 from vetrelay.relay.policy import concerned, delivered_to
-from vetrelay.relay.ports import AskingDevice, RelayServices, Standing, Store, StoredEnvelope, StoredObject
+from vetrelay.relay.ports import AskingDevice, RelayServices, Store
+from vetrelay.relay.tables import Standing, StoredEnvelope, StoredObject
 
 INLINE_ROLES = frozenset({"manifest", "slip"})
 
@@ -30,19 +32,12 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """The stored receipt, and whether it is for the first time."""
+class _Known:
+    """What the log says for good of the positions an envelope refers to: these never change, only the tail does."""
 
-    receipt: bytes
-    is_new: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Answered:
-    """The envelope that a verdict answers, and who sent it."""
-
-    envelope: Envelope
-    sender: PartyId
+    head: Hash | None
+    at_view: Roster
+    answered: tuple[Envelope, PartyId] | None
 
 
 async def submit(
@@ -56,32 +51,27 @@ async def submit(
     """
     envelope = _check_itself(untrusted, case=case, envelope_id=envelope_id, asker=asker)
     entry = untrusted.signed.entry_id()
-    standing = relay.reader.standing(case) or await relay.reader.run(lambda store: store.cases.standing(case))
-    if standing is None or asker.party not in concerned(standing.roster):
-        raise Refusal("not_a_member")  # one answer for a case that is not there and one that is not yours
+    seen = relay.reader.standing(case) or await relay.reader.run(lambda store: store.cases.standing(case))
+    standing = _here(seen, asker)
     if standing.roster.closed:
-        standing = await relay.writer.run(lambda store: _caught_up(relay, store, case))
+        standing = _here(await relay.writer.run(lambda store: _caught_up(relay, store, case)), asker)
     try:
-        answered = await _answered(relay, envelope)
-        head = relay.reader.head_at(case, envelope.view.n) or await relay.reader.run(
-            lambda store: store.cases.head_at(case, envelope.view.n)
-        )
-        sender = _check_standing(standing, untrusted.signed, envelope, head=head, answered=answered)
+        known = await _looked_up(relay, standing, envelope)
+        sender = _check_standing(standing, untrusted.signed, envelope, known)
     except Refusal:
         # A repeat comes when the answer was lost: whatever has changed since, it gets the answer it missed.
-        known = await relay.reader.run(lambda store: _repeated(store, envelope, entry))
-        if known is not None:
-            return known
+        earlier = await relay.reader.run(lambda store: _repeated(store, envelope, entry))
+        if earlier is not None:
+            return earlier
         raise
-    known_standing = standing
+    roster = standing.roster
 
     def job(store: Store) -> Accepted:
-        if (known := _repeated(store, envelope, entry)) is not None:
-            return known
-        now = store.cases.standing(case)
-        assert now is not None  # a case is never taken away
-        if now.roster is not known_standing.roster:
-            _check_standing(now, untrusted.signed, envelope, head=head, answered=answered)
+        if (earlier := _repeated(store, envelope, entry)) is not None:
+            return earlier
+        now = _here(store.cases.standing(case), asker)
+        if now.roster is not roster:
+            _check_standing(now, untrusted.signed, envelope, known)
         return _accept(relay, store, now, untrusted, envelope, entry=entry, sender=sender)
 
     return await relay.writer.run(job)  # accepted at this instant: the COMMIT has returned
@@ -112,26 +102,129 @@ def _check_itself(untrusted: Parcel, *, case: CaseId, envelope_id: EnvelopeId, a
     return envelope
 
 
-def _check_standing(
-    standing: Standing, signed: Signed, envelope: Envelope, *, head: Hash | None, answered: _Answered | None
-) -> PartyId:
-    """Rules (i) to (iv) of section 5 against a case as it stands; returns the sender."""
-    before, view = standing.roster, envelope.view
-    at_view = standing.roster_at(view.n)
-    if at_view is None and view.n >= before.narrowed_n:
-        at_view = before if view.n > standing.tail.n else None
-    if head != view.head or view.n > standing.tail.n:
-        raise Refusal("roster_moved", after=standing.tail.n)
-    try:
-        sender = check_sender(signed, envelope, at_view=at_view or before, before=before)
-        check_addressing(
-            envelope,
-            at_view=at_view or before,
-            sender=sender,
-            answered=(answered.envelope, answered.sender) if answered else None,
+def _here(standing: Standing | None, asker: AskingDevice) -> Standing:
+    """The case, if it concerns the asker: one answer for a case that is not there and one that is not theirs (N35)."""
+    if standing is None or asker.party not in concerned(standing.roster):
+        raise Refusal("not_a_member")
+    return standing
+
+
+def _caught_up(relay: RelayServices, store: Store, case: CaseId) -> Standing | None:
+    """A closed case with the party statements that it missed: who may still write there is decided by today's devices."""
+    standing = store.cases.standing(case)
+    if standing is not None and (steps := catching_up(store, standing)):
+        append_statements(relay, store, standing, steps)
+    return store.cases.standing(case)
+
+
+async def _looked_up(relay: RelayServices, standing: Standing, envelope: Envelope) -> _Known:
+    case, view = envelope.case, envelope.view
+    head = relay.reader.head_at(case, view.n)
+    # A view from before a narrowing is refused whatever stood there; one from beyond the tail has no head.
+    stale = view.n < standing.roster.narrowed_n or view.n > standing.tail.n
+    at_view = standing.roster if stale else standing.roster_at(view.n)
+    if head is not None and at_view is not None and envelope.derived_from is None:
+        return _Known(head=head, at_view=at_view, answered=None)
+    return await relay.reader.run(
+        lambda store: _Known(
+            head=store.cases.head_at(case, view.n),
+            at_view=at_view or store.cases.roster_at(case, view.n),
+            answered=_answered(store, envelope),
         )
+    )
+
+
+def _answered(store: Store, envelope: Envelope) -> tuple[Envelope, PartyId] | None:
+    """The envelope that a verdict answers, and who sent it."""
+    if envelope.derived_from is None:
+        return None
+    stored = store.envelopes.answered(envelope.case, envelope.derived_from)
+    entry = stored and store.cases.entry(envelope.case, stored.entry)
+    return (parse_envelope(parse_wire(entry.signed)), stored.sender) if stored and entry else None
+
+
+def _check_standing(standing: Standing, signed: Signed, envelope: Envelope, known: _Known) -> PartyId:
+    """Rules (i) to (iv) of section 5 against a case as it stands; returns the sender."""
+    try:
+        if known.head != envelope.view.head:  # (i)
+            raise Refusal("roster_moved")
+        sender = check_sender(signed, envelope, at_view=known.at_view, before=standing.roster)  # (ii), (iii), (iv)
+        check_addressing(envelope, at_view=known.at_view, sender=sender, answered=known.answered)  # (iv)
     except Refusal as no:
         if no.code == "roster_moved":
             raise Refusal("roster_moved", after=standing.tail.n) from no
         raise
     return sender
+
+
+def _repeated(store: Store, envelope: Envelope, entry: EntryId) -> Accepted | None:
+    """(N05) The same id and the same entry: the stored receipt. The same id and anything else: `id_used`."""
+    earlier = store.envelopes.find(envelope.case, envelope.id)
+    if earlier is None:
+        return None
+    receipt = store.cases.receipt(envelope.case, entry) if earlier.entry == entry else None
+    if receipt is None:
+        raise Refusal("id_used")
+    return Accepted(receipt=receipt, is_new=False)
+
+
+def _accept(
+    relay: RelayServices,
+    store: Store,
+    standing: Standing,
+    parcel: Parcel,
+    envelope: Envelope,
+    *,
+    entry: EntryId,
+    sender: PartyId,
+) -> Accepted:
+    """Inside the transaction: what the tables alone can say, then the writes."""
+    if store.envelopes.taken([named.h0 for named in envelope.objects]):
+        raise Refusal("object_taken")  # (N41)
+    _check_payloads(store, envelope, parcel.payloads)
+    if envelope.derived_from is not None:
+        _check_verdict(store, envelope, sender, envelope.derived_from)
+    inline_bytes = sum(map(len, parcel.headers.values())) + sum(map(len, parcel.payloads.values()))
+    if standing.used_bytes + inline_bytes > relay.limits.case_bytes:
+        raise Refusal("case_full")
+    parties = sorted(delivered_to(standing.roster, envelope))
+    added = append_envelope(relay, store, standing, parcel.signed, parties=parties, used_bytes=inline_bytes)
+    stored = StoredEnvelope(id=envelope.id, n=added.n, entry=entry, sender=sender)
+    objects = [
+        StoredObject(
+            h0=named.h0,
+            entry=entry,
+            role=named.role,
+            p=named.p,
+            size_bytes=named.size,
+            header=parcel.headers[named.h0],
+            payload=parcel.payloads.get(named.p),
+        )
+        for named in envelope.objects
+    ]
+    store.envelopes.add(stored, envelope, objects)
+    if envelope.derived_from is not None:
+        store.envelopes.rule(stored, envelope, time_ms=added.time_ms)
+    return Accepted(receipt=added.receipt, is_new=True)
+
+
+def _check_payloads(store: Store, envelope: Envelope, inline: Mapping[Hash, bytes]) -> None:
+    """Every payload is here: in the parcel, or uploaded to this case and whole."""
+    sizes = {named.p: named.size for named in envelope.objects if named.p not in inline}
+    uploaded = store.envelopes.uploaded(envelope.case, sizes.keys()) if sizes else {}
+    missing = sorted(sizes.keys() - uploaded.keys())
+    if missing:
+        raise Refusal("payloads_missing", missing=missing)
+    if uploaded != sizes:
+        raise Refusal("bad_objects")
+
+
+def _check_verdict(store: Store, envelope: Envelope, sender: PartyId, answered: EntryId) -> None:
+    """(N48) The first verdict stands; a later one says which it supersedes, and is the same intake's."""
+    earlier = store.envelopes.standing_verdict(envelope.case, answered)
+    if earlier is None and envelope.supersedes is None:
+        return
+    if earlier is not None and envelope.supersedes is None:
+        raise Refusal("verdict_stands")
+    if earlier is None or envelope.supersedes != earlier.entry or earlier.sender != sender:
+        raise Refusal("wrong_verdict")

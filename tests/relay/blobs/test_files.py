@@ -11,7 +11,7 @@ from tests.contracts.blob_store import PAYLOAD, UPLOAD, BlobStoreContract, P, re
 from vetrelay.errors import Fault
 from vetrelay.protocol.ids import b64, sha256, unb64
 from vetrelay.relay.blobs.files import FileBlobs
-from vetrelay.relay.ports import Blobs
+from vetrelay.relay.payloads import Blobs
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ async def test_a_failed_write_takes_nothing_back(store: FileBlobs, monkeypatch: 
 
     with monkeypatch.context() as planted:
         planted.setattr(os, "pwritev", fills_up)
-        with pytest.raises(Fault, match="disk_full"):
+        with pytest.raises(Fault, match="storage_full"):
             await partial.append([PAYLOAD[1_000:]])
     assert [1_000, 1_010] == calls
     assert 1_000 == partial.offset_bytes
@@ -127,7 +127,7 @@ async def test_a_failed_sync_gives_up_what_may_be_lost(
 
     with monkeypatch.context() as planted:
         planted.setattr(os, "fdatasync", breaks)
-        with pytest.raises(Fault, match="disk_broken"):
+        with pytest.raises(Fault, match="storage_failed"):
             await partial.sync()
     await partial.close()
     assert 7 == await store.received_bytes(UPLOAD)

@@ -41,7 +41,7 @@ class FileBlobs:
     async def open(self) -> None:
         """Make the folders, durably, and prove that the file system can do what is needed of it.
 
-        Raises Fault `blobs_unfit` where files cannot be linked, `disk_full` or `disk_broken`.
+        Raises Fault `blobs_unfit` where files cannot be linked, `storage_full` or `storage_failed`.
         """
         await self._run(self._open)
 

@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 
 from vetrelay.errors import Fault
 from vetrelay.protocol.ids import Hash, b64
-from vetrelay.relay.ports import Hasher
+from vetrelay.relay.payloads import Hasher
 
 COPY_BYTES: Final = 1024 * 1024
 MAX_PIECES: Final = 512  # of one gathered write; Linux takes 1,024
@@ -83,10 +83,15 @@ class FilePartial:
         """How far the file is, counting what is held back."""
         return self._offset_bytes if self._held is None else self._held.offset_bytes
 
+    @property
+    def p(self) -> Hash:
+        """The hash of the file as far as it is, not counting what is held back."""
+        return b64(self._hasher.digest())
+
     async def append(self, pieces: Sequence[bytes], *, also: Hasher | None = None) -> None:
         """Write these bytes and hash them, off the loop; `also` hashes them too. All of them count, or none.
 
-        Raises Fault `disk_full`, `disk_broken`.
+        Raises Fault `storage_full`, `storage_failed`.
         """
         await self._home.run(lambda: self._append(pieces, also))
 
@@ -108,7 +113,7 @@ class FilePartial:
 
     async def keep(self) -> Hash:
         """What is whole and synced becomes a blob, named by its hash, durable when this returns; this stays too."""
-        p = b64(self._hasher.digest())
+        p = self.p
         await self._home.run(lambda: self._home.place(self._path, p))
         return p
 
@@ -183,12 +188,12 @@ class FilePartial:
 
 @contextmanager
 def disk_faults() -> Iterator[None]:
-    """What the system says about the disk, as our faults: `disk_full` (it passes), `disk_broken`."""
+    """What the system says about the disk, as our faults: `storage_full` (it passes), `storage_failed`."""
     try:
         yield
     except OSError as problem:
         full = problem.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-        raise Fault("disk_full" if full else "disk_broken") from problem
+        raise Fault("storage_full" if full else "storage_failed") from problem
 
 
 def sync_folder(folder: Path) -> None:

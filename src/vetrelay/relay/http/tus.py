@@ -3,7 +3,6 @@
 import base64
 import binascii
 import hashlib
-import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from typing import Final
 
 from vetrelay.errors import Refusal
 from vetrelay.protocol.ids import PATTERN_32, CaseId, Hash
-from vetrelay.relay.ports import Hasher
+from vetrelay.relay.payloads import Hasher
+from vetrelay.relay.upload import Checksum
 
 VERSION: Final = "1.0.0"
 EXTENSIONS: Final = "creation,creation-with-upload,checksum,expiration,termination"
@@ -37,18 +37,6 @@ class Metadata:
         """As it stands in `Upload-Metadata`."""
         pairs = [("case", self.case), *([("p", self.p)] if self.p is not None else [])]
         return ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in pairs)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checksum:
-    """What the bytes of one request must hash to."""
-
-    hasher: Hasher
-    expected: bytes
-
-    def matches(self) -> bool:
-        """Whether what the hasher took in is what was announced."""
-        return hmac.compare_digest(self.hasher.digest(), self.expected)
 
 
 def parse_metadata(untrusted_text: str | None) -> Metadata:

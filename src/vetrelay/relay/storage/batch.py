@@ -4,14 +4,14 @@ What a batch learns (how cases stand, where inboxes end) is kept beside it and g
 after the COMMIT, so that nothing outside ever sees what may yet be rolled back.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Executable, Insert, Row, Table, insert
 
 from vetrelay.protocol.ids import CaseId, DeviceId, Hash
-from vetrelay.relay.ports import Standing
 from vetrelay.relay.storage.memory import Memory
+from vetrelay.relay.tables import Standing
 
 _INSERTS: dict[Table, Insert] = {}
 
@@ -41,6 +41,12 @@ class Batch:
     def unflushed_rows(self, statement: Executable, values: Values | None = None) -> Sequence[Row[Any]]:
         """What a SELECT finds without this transaction's buffered rows: for whoever looks these up in memory."""
         return self._connection.execute(statement, values).all()
+
+    def each_row(self, statement: Executable, values: Values) -> Iterator[Row[Any]]:
+        """What a SELECT finds, row by row: SQLite computes none that is not asked for."""
+        self.flush()
+        with self._connection.execute(statement, values) as found:
+            yield from found
 
     def row(self, statement: Executable, values: Values | None = None) -> Row[Any] | None:
         """The one row that a SELECT finds, or None."""

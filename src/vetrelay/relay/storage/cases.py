@@ -4,20 +4,20 @@ How a case stands is computed from its log by the protocol's one function, and r
 process that has forgotten it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from vetrelay.protocol.authority import apply_entry
 from vetrelay.protocol.ids import CaseId, EntryId, Hash, PartyId, SignKey
-from vetrelay.protocol.log import Head, Kind, Tail, empty_log
+from vetrelay.protocol.log import Head, Kind, Link, Tail, empty_log
 from vetrelay.protocol.roster import Roster, empty_roster
 from vetrelay.protocol.signature import parse_wire
 from vetrelay.protocol.statement import convert, parse_signed
-from vetrelay.relay.ports import Card, Entry, Standing
 from vetrelay.relay.storage.batch import Batch
 from vetrelay.relay.storage.schema import cards, case_parties, cases, entries
+from vetrelay.relay.tables import Card, Entry, Standing
 
 _CASE: Final = select(cases).where(cases.c.id == bindparam("case"))
 _ROSTER_ENTRIES: Final = (
@@ -30,9 +30,17 @@ _ROSTER_ENTRIES: Final = (
     .order_by(entries.c.n)
 )
 _ENTRY: Final = select(entries).where(entries.c.case == bindparam("of_case"), entries.c.entry == bindparam("of_entry"))
-_RECEIPT_AT: Final = select(entries.c.receipt).where(entries.c.case == bindparam("of_case"), entries.c.n == bindparam("at_n"))
+_RECEIPT_AT: Final = select(entries.c.receipt).where(
+    entries.c.case == bindparam("of_case"), entries.c.n == bindparam("at_n")
+)
 _PAGE: Final = (
     select(entries)
+    .where(entries.c.case == bindparam("of_case"), entries.c.n > bindparam("after_n"))
+    .order_by(entries.c.n)
+    .limit(bindparam("at_most"))
+)
+_LINKS: Final = (
+    select(entries.c.time_ms, entries.c.kind, entries.c.entry)
     .where(entries.c.case == bindparam("of_case"), entries.c.n > bindparam("after_n"))
     .order_by(entries.c.n)
     .limit(bindparam("at_most"))
@@ -117,28 +125,20 @@ class SqlCases:
         row = self._batch.row(_ENTRY, {"of_case": case, "of_entry": entry})
         return None if row is None else _entry(row)
 
-    def page(self, case: CaseId, *, after: int, limit: int) -> Sequence[Entry]:
-        """The log from the position after `after`, in order."""
-        return [_entry(row) for row in self._batch.rows(_PAGE, {"of_case": case, "after_n": after, "at_most": limit})]
+    def page(self, case: CaseId, *, after: int, limit: int) -> Iterator[Entry]:
+        """The log from the position after `after`, in order; nothing is read beyond what is taken."""
+        return map(_entry, self._batch.each_row(_PAGE, {"of_case": case, "after_n": after, "at_most": limit}))
 
-    def create(self, standing: Standing, *, time_ms: int) -> None:
-        """Begin a case's log."""
-        values = {
-            "id": standing.case,
-            "created_ms": time_ms,
-            "n": standing.tail.n,
-            "head": standing.tail.head,
-            "time_ms": standing.tail.time_ms,
-            "epoch": standing.epoch,
-            "backed_up_n": standing.backed_up_n,
-            "used_bytes": standing.used_bytes,
-            "closed_ms": None,
-        }
-        self._batch.insert(cases, values)
-        self._batch.standings[standing.case] = standing
+    def links(self, case: CaseId, *, after: int, limit: int) -> Sequence[Link]:
+        """The same positions of the log as bare links."""
+        rows = self._batch.rows(_LINKS, {"of_case": case, "after_n": after, "at_most": limit})
+        return [Link(time_ms=row.time_ms, kind=Kind(row.kind), entry=row.entry) for row in rows]
 
     def append(self, standing: Standing, added: Sequence[Entry], *, parties: Mapping[PartyId, str] | None) -> None:
-        """Add entries; `standing` is the case after them. `parties`, when given, replaces whom the case concerns."""
+        """Add entries, the first ones too; `standing` is the case after them.
+
+        `parties`, when given, replaces whom the case concerns.
+        """
         batch, case, tail = self._batch, standing.case, standing.tail
         for entry in added:
             values = {
@@ -151,18 +151,23 @@ class SqlCases:
                 "receipt": entry.receipt,
             }
             batch.insert(entries, values)
-        advance = {
-            "of_case": case,
-            "new_n": tail.n,
-            "new_head": tail.head,
-            "new_time_ms": tail.time_ms,
-            "new_used_bytes": standing.used_bytes,
-        }
-        batch.update_later(_ADVANCE, case, advance)
+        if added[0].n == 1:
+            batch.insert(cases, _row(standing, created_ms=added[0].time_ms))
+        else:
+            advance = {
+                "of_case": case,
+                "new_n": tail.n,
+                "new_head": tail.head,
+                "new_time_ms": tail.time_ms,
+                "new_used_bytes": standing.used_bytes,
+            }
+            batch.update_later(_ADVANCE, case, advance)
         batch.standings[case] = standing
         batch.heads[case, tail.n] = tail.head
         if parties is not None:
-            batch.update_later(_CLOSED, case, {"of_case": case, "at_ms": tail.time_ms if standing.roster.closed else None})
+            batch.update_later(
+                _CLOSED, case, {"of_case": case, "at_ms": tail.time_ms if standing.roster.closed else None}
+            )
             self._concern(case, parties)
 
     def role(self, case: CaseId, party: PartyId) -> str | None:
@@ -218,3 +223,17 @@ def _entry(row: Row[Any]) -> Entry:
         signed=row.signed,
         receipt=row.receipt,
     )
+
+
+def _row(standing: Standing, *, created_ms: int) -> Mapping[str, object]:
+    return {
+        "id": standing.case,
+        "created_ms": created_ms,
+        "n": standing.tail.n,
+        "head": standing.tail.head,
+        "time_ms": standing.tail.time_ms,
+        "epoch": standing.epoch,
+        "backed_up_n": standing.backed_up_n,
+        "used_bytes": standing.used_bytes,
+        "closed_ms": None,
+    }

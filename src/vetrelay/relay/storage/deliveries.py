@@ -7,9 +7,10 @@ from sqlalchemy import bindparam, select, update
 
 from vetrelay.protocol.ids import CaseId, DeviceId
 from vetrelay.protocol.log import Kind
-from vetrelay.relay.ports import Delivery, case_topic, device_topic
+from vetrelay.relay.ports import case_topic, device_topic
 from vetrelay.relay.storage.batch import Batch
 from vetrelay.relay.storage.schema import deliveries, devices
+from vetrelay.relay.tables import Delivery
 
 _LAST: Final = select(devices.c.id, devices.c.last_seq).where(devices.c.id.in_(bindparam("of_devices", expanding=True)))
 _ADVANCE: Final = update(devices).where(devices.c.id == bindparam("of_device")).values(last_seq=bindparam("new_seq"))

@@ -20,7 +20,10 @@ def writer_engine(path: Path) -> Engine:
     """The engine of the one connection that writes; creates the file, readable by its owner alone."""
     path.touch(mode=0o600)
     engine = create_engine(
-        f"sqlite+pysqlite:///{path}", poolclass=StaticPool, connect_args={"check_same_thread": False}, query_cache_size=500
+        f"sqlite+pysqlite:///{path}",
+        poolclass=StaticPool,
+        connect_args={"check_same_thread": False},
+        query_cache_size=500,
     )
     # FULL: after COMMIT returned, a power cut takes nothing back. That is what "accepted" means.
     _prepare(engine, begin="BEGIN IMMEDIATE", pragmas=("journal_mode=WAL", "synchronous=FULL"))

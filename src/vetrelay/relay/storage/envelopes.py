@@ -8,9 +8,9 @@ from sqlalchemy import Row, bindparam, delete, func, select, update
 
 from vetrelay.protocol.envelope import Envelope
 from vetrelay.protocol.ids import CaseId, EntryId, EnvelopeId, Hash
-from vetrelay.relay.ports import StoredEnvelope, StoredObject
 from vetrelay.relay.storage.batch import Batch
 from vetrelay.relay.storage.schema import blobs, envelopes, objects, rulings
+from vetrelay.relay.tables import StoredEnvelope, StoredObject
 
 _FOUND: Final = (envelopes.c.id, envelopes.c.n, envelopes.c.entry, envelopes.c.sender)
 _FIND: Final = select(*_FOUND).where(envelopes.c.case == bindparam("of_case"), envelopes.c.id == bindparam("of_id"))
@@ -31,9 +31,7 @@ _UNRULE: Final = delete(rulings).where(rulings.c.case == bindparam("of_case"), r
 # The row stays: an object's name belongs to its envelope for good, so a slip cannot be lifted into another (N41).
 _BLANK_SLIP: Final = (
     update(objects)
-    .where(
-        objects.c.case == bindparam("of_case"), objects.c.entry == bindparam("of_entry"), objects.c.role == "slip"
-    )
+    .where(objects.c.case == bindparam("of_case"), objects.c.entry == bindparam("of_entry"), objects.c.role == "slip")
     .values(header=b"", payload=None)
 )
 _OF_ENTRIES: Final = objects.c.entry.in_(bindparam("of_entries", expanding=True))

@@ -8,7 +8,8 @@ from threading import Lock
 from typing import Final, Generic, TypeVar
 
 from vetrelay.protocol.ids import CaseId, DeviceId, Hash, RelayId
-from vetrelay.relay.ports import AskingDevice, Standing
+from vetrelay.relay.ports import AskingDevice
+from vetrelay.relay.tables import Standing
 
 CASES: Final = 2048
 HEADS: Final = 65_536

@@ -8,9 +8,9 @@ from sqlalchemy import bindparam, func, insert, select, update
 from vetrelay.protocol.ids import DeviceId, EntryId, Hash, PartyId
 from vetrelay.protocol.partystate import Device, Party, extend_party
 from vetrelay.protocol.signature import Signed, parse_wire, wire
-from vetrelay.relay.ports import Code, StoredDevice
 from vetrelay.relay.storage.batch import Batch
 from vetrelay.relay.storage.schema import boxes, codes, devices, parties, party_entries
+from vetrelay.relay.tables import Code, StoredDevice
 
 _KIND: Final = select(parties.c.kind).where(parties.c.id == bindparam("party"))
 _COUNT: Final = select(func.count()).select_from(parties).where(parties.c.kind == bindparam("of_kind"))

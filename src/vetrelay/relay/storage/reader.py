@@ -8,11 +8,12 @@ from typing import TypeVar
 from sqlalchemy import Engine
 
 from vetrelay.protocol.ids import CaseId, Hash
-from vetrelay.relay.ports import Standing, Store
+from vetrelay.relay.ports import AskingDevice, Store
 from vetrelay.relay.storage.batch import Batch
 from vetrelay.relay.storage.engine import READERS
 from vetrelay.relay.storage.memory import Memory
 from vetrelay.relay.storage.store import SqlStore
+from vetrelay.relay.tables import Standing
 
 T = TypeVar("T")
 
@@ -36,6 +37,10 @@ class PooledReader:
     def head_at(self, case: CaseId, n: int) -> Hash | None:
         """A log's head at a position, if it is at hand; no disk is asked."""
         return self._memory.heads.get((case, n))
+
+    def bearer(self, bearer_hash: Hash) -> tuple[AskingDevice, int] | None:
+        """The device a bearer stands for and until when, if that is at hand; no disk is asked."""
+        return self._memory.bearer(bearer_hash)
 
     def close(self) -> None:
         """End the threads."""

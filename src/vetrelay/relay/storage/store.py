@@ -7,7 +7,9 @@ from vetrelay.relay.storage.cases import SqlCases
 from vetrelay.relay.storage.deliveries import SqlDeliveries
 from vetrelay.relay.storage.envelopes import SqlEnvelopes
 from vetrelay.relay.storage.parties import SqlParties
+from vetrelay.relay.storage.payloads import SqlPayloads
 from vetrelay.relay.storage.sessions import SqlSessions
+from vetrelay.relay.storage.uploads import SqlUploads
 
 
 class SqlStore:
@@ -20,6 +22,8 @@ class SqlStore:
         self.envelopes = SqlEnvelopes(batch)
         self.deliveries = SqlDeliveries(batch)
         self.sessions = SqlSessions(batch)
+        self.uploads = SqlUploads(batch)
+        self.payloads = SqlPayloads(batch)
 
     def after_commit(self, action: Callable[[], None]) -> None:
         """Have something done on the event loop once this transaction is durable, before anyone is answered."""

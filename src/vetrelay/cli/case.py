@@ -1,0 +1,155 @@
+"""`case open invite join approve remove close reopen`: what changes who takes part in a case."""
+
+import asyncio
+from typing import Literal
+
+import click
+
+from vetrelay.cli.case_views import list_cases, show, words
+from vetrelay.cli.find import find_case, name_of, party_meant
+from vetrelay.cli.home import at_work, current_run, with_end
+from vetrelay.cli.join import invitation_of, join_case, own_mark
+from vetrelay.cli.run import EndGroup, IdText
+from vetrelay.cli.terminal import answer, note, printable
+from vetrelay.client.cases import approve, invite, open_case, remove, set_state
+from vetrelay.client.end import End
+from vetrelay.client.follow import follow
+from vetrelay.client.thread import read_thread
+from vetrelay.protocol.case import MemberRole
+
+INVITED_ROLES = ("owner", "care", "consultant", "provider")
+
+
+@click.group(cls=EndGroup)
+def case() -> None:
+    """Open, join and close cases; see who can read them."""
+
+
+case.add_command(list_cases)
+case.add_command(show)
+case.add_command(words)
+
+
+@case.command("open")
+@click.option("--title", required=True, help="What it is about; sealed, like everything that is said.")
+@with_end
+async def open_new(end: End, title: str) -> None:
+    r"""Open a case; prints its id.
+
+    \b
+    Example:
+      vetrelay case open --title 'Luna, itchy ear'
+    """
+    promised, opened = await open_case(end, title)
+    answer(opened)
+    end.journal.report(promised.id)
+    note("opened; `vetrelay case invite` makes a link for the owner")
+
+
+@case.command("invite")
+@click.argument("case", type=IdText())
+@click.option("--role", type=click.Choice(INVITED_ROLES), default="owner", show_default=True, help="What the newcomer may do.")
+@with_end
+async def invite_party(end: End, case: str, role: MemberRole) -> None:
+    r"""Make a link that lets one party into a case; prints it.
+
+    \b
+    Example:
+      vetrelay case invite 8fK2xQ --role owner
+    """
+    answer(await invite(end, find_case(end, case), role))
+    note("Whoever opens this link first is in, for 14 days: give it to one person, by a way that you trust.")
+
+
+@case.command("join")
+@click.argument("link")
+@click.option("--name", help="What you are called; needed the first time.")
+def join_by_link(link: str, name: str | None) -> None:
+    r"""Take part in a case by the link that you were given; prints the case's id.
+
+    \b
+    Example:
+      vetrelay case join 'https://clinic.example/j#i1.…' --name 'Anna Meier'
+    """
+    run = current_run()
+    invitation = invitation_of(link)
+    with at_work(run.home):
+        joined, waits = asyncio.run(join_case(run, invitation, name))
+        mark = own_mark(run) if waits else ""
+    answer(joined)
+    if waits:
+        note(f"You are at the door. Somebody in the case lets you in; your fingerprint is {mark}")
+    else:
+        note("joined; `vetrelay send` writes, `vetrelay receive` fetches what is new")
+
+
+@case.command("approve")
+@click.argument("case", type=IdText())
+@click.argument("party", type=IdText(), required=False)
+@with_end
+async def approve_party(end: End, case: str, party: str | None) -> None:
+    r"""Let a party in that waits at the door; it may be left out when only one waits.
+
+    \b
+    Example:
+      vetrelay case approve 8fK2xQ
+    """
+    found = find_case(end, case)
+    thread = read_thread(end, found, await follow(end, found))
+    member = party_meant(thread, party)
+    await approve(end, found, member.party)
+    answer(f"{printable(name_of(thread, member.party))} can read this case from now on")
+
+
+@case.command("remove")
+@click.argument("case", type=IdText())
+@click.argument("party", type=IdText(), required=False)
+@with_end
+async def remove_party(end: End, case: str, party: str | None) -> None:
+    r"""End a party's part in a case, or turn away one that waits. What was read cannot be unread.
+
+    \b
+    Example:
+      vetrelay case remove 8fK2xQ 'Anna Meier'
+    """
+    found = find_case(end, case)
+    thread = read_thread(end, found, await follow(end, found))
+    member = party_meant(thread, party)
+    await remove(end, found, member.party)
+    answer(f"{printable(name_of(thread, member.party))} cannot read what comes from now on")
+
+
+async def _set(end: End, wanted: str, state: Literal["close", "reopen"]) -> None:
+    found = find_case(end, wanted)
+    closed = (await follow(end, found)).roster.closed
+    if closed == (state == "close"):
+        note("it was so before; nothing was changed")
+    else:
+        await set_state(end, found, state)
+    answer(f"case {found} is {'closed' if state == 'close' else 'open'}")
+
+
+@case.command("close")
+@click.argument("case", type=IdText())
+@with_end
+async def close_case(end: End, case: str) -> None:
+    r"""End the conversation; reading goes on.
+
+    \b
+    Example:
+      vetrelay case close 8fK2xQ
+    """
+    await _set(end, case, "close")
+
+
+@case.command("reopen")
+@click.argument("case", type=IdText())
+@with_end
+async def reopen_case(end: End, case: str) -> None:
+    r"""Go on with a closed case.
+
+    \b
+    Example:
+      vetrelay case reopen 8fK2xQ
+    """
+    await _set(end, case, "reopen")

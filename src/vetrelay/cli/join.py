@@ -1,0 +1,109 @@
+"""`case join`: a household comes in by a link, or an identity that is here already takes part in one more case."""
+
+import os
+from contextlib import suppress
+
+from vetrelay.cli.home import end_of, keep_keyring, now_ms, own_keyring, passphrase_to_set
+from vetrelay.cli.run import Run
+from vetrelay.cli.terminal import note, printable
+from vetrelay.cli.words import ROLES
+from vetrelay.client.api import connect
+from vetrelay.client.cases import Welcome, join, look_at_invitation
+from vetrelay.client.end import End
+from vetrelay.client.enrolment import drop_enrolment, keep_enrolment, kept_enrolment
+from vetrelay.client.follow import recall
+from vetrelay.client.keyring import FILE_NAME, Keyring
+from vetrelay.client.outbox import deliver_all
+from vetrelay.client.parties import NewParty, new_party, own_party
+from vetrelay.errors import Refusal
+from vetrelay.protocol.ids import CaseId, fingerprint
+from vetrelay.protocol.invitation import InvitationLink, parse_link
+
+
+def invitation_of(text: str) -> InvitationLink:
+    """An invitation link. Raises Refusal `link_broken`, `not_a_link` for one of another kind."""
+    link = parse_link(text)
+    if not isinstance(link, InvitationLink):
+        raise Refusal("not_a_link")
+    return link
+
+
+async def join_case(run: Run, link: InvitationLink, name: str | None) -> tuple[CaseId, bool]:
+    """Joins, as often as it takes; the case, and whether this party still waits to be let in.
+
+    Raises Refusal `wrong_relay`, `name_needed`, and what `look_at_invitation` and `join` refuse.
+    """
+    keyring = await _identity(run, link, name)
+    if keyring.relay != link.relay:
+        raise Refusal("wrong_relay")
+    async with end_of(run, keyring) as end:
+        newcomer = kept_enrolment(run.home, keyring)
+        await deliver_all(end)
+        if newcomer is not None and await _is_known(end):
+            drop_enrolment(run.home)
+            newcomer = None
+        if _is_in(end, link):
+            note("you take part in this case already; nothing was changed")
+            return link.case, False
+        promised_before = end.journal.intended(f"join:{link.case}") is not None
+        welcome = None if promised_before else await look_at_invitation(end.api, link)
+        if welcome is not None:
+            _show(welcome)
+        return await _joined(run, end, link, welcome, newcomer)
+
+
+async def _joined(
+    run: Run, end: End, link: InvitationLink, welcome: Welcome | None, newcomer: NewParty | None
+) -> tuple[CaseId, bool]:
+    promised, followed = await join(end, link, welcome, newcomer)
+    drop_enrolment(run.home)
+    end.journal.report(promised.id)
+    waits = followed is None or followed.roster.role_of(end.keyring.party) is None
+    return link.case, waits
+
+
+async def _identity(run: Run, link: InvitationLink, name: str | None) -> Keyring:
+    """The identity of this home, or a new household; durable before anything is sent."""
+    if (run.home / FILE_NAME).exists():
+        return own_keyring(run)
+    if name is None:
+        raise Refusal("name_needed")
+    url = run.relay_url or link.base_url
+    async with connect(url, device="", signer=None, now_ms=now_ms) as api:
+        await look_at_invitation(api, link)  # no identity is made for a link that leads nowhere
+    party = new_party(
+        "household",
+        party_name=name,
+        person_name=name,
+        relay=link.relay,
+        relay_url=url,
+        random_bytes=os.urandom,
+    )
+    keep_enrolment(run.home, party)
+    keep_keyring(run.home, party.keyring, passphrase=passphrase_to_set())
+    return party.keyring
+
+
+async def _is_known(end: End) -> bool:
+    with suppress(Refusal):
+        await own_party(end)
+        return True
+    return False
+
+
+def _is_in(end: End, link: InvitationLink) -> bool:
+    """Whether this party takes part already, in the very case that the link leads to."""
+    if end.journal.case(link.case).tail.n <= link.n:
+        return False
+    followed = recall(end, link.case)
+    return followed.heads[link.n] == link.head and followed.roster.role_of(end.keyring.party) is not None
+
+
+def _show(welcome: Welcome) -> None:
+    note(f"{printable(welcome.person)}, {printable(welcome.party)}, invites you as {ROLES[welcome.role]}")
+    note(f"about: {printable(welcome.title) or '(no title)'}")
+
+
+def own_mark(run: Run) -> str:
+    """This party's fingerprint, for who must recognise it at the door."""
+    return fingerprint(own_keyring(run).party)

@@ -1,0 +1,158 @@
+"""Publishing: findings become one verdict on all files of an envelope, promised first and delivered after.
+
+The verdict and its derived objects have the audience of the envelope they answer (protocol.md section 6).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from vetrelay.client.drafts import Draft, DraftObject
+from vetrelay.client.end import End
+from vetrelay.client.transfer import SealedFile, seal_content
+from vetrelay.inspection.inspect import Finding as Inspected
+from vetrelay.inspection.inspect import Output
+from vetrelay.protocol.envelope import Envelope, ObjectRole, Ruling
+from vetrelay.protocol.ids import CaseId, EntryId, Hash, PartyId, b64
+from vetrelay.protocol.manifest import Derived, Finding, Findings
+from vetrelay.protocol.statement import render
+
+_ROLES: Final[dict[str, ObjectRole]] = {"normalized": "normalized", "preview": "preview"}
+_SUBMIT_BYTES: Final = 2 * 1024 * 1024 - 64 * 1024
+_STANZA_BYTES: Final = 2200  # a hybrid stanza of an age header as base64url in the submit
+_HEADER_BYTES: Final = 400  # what else stands there for an object: names, the first and the last line of its header
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What is said of one file, and the sealed copies that go with it."""
+
+    finding: Finding
+    objects: tuple[DraftObject, ...] = ()
+    sealed: tuple[SealedFile, ...] = ()
+
+
+def refused(p: Hash, reason: str) -> Judged:
+    """A file that could not be opened as its author sealed it: nothing is known of it but this."""
+    return Judged(
+        finding=Finding(
+            p=p,
+            code="refused",
+            keep=False,
+            reason=reason,
+            notes=(),
+            media="application/octet-stream",
+            captured=None,
+            width=None,
+            height=None,
+            derived=(),
+        )
+    )
+
+
+def judged(end: End, p: Hash, inspected: Inspected, *, keep_original: bool) -> Judged:
+    """The word on a file that was inspected; its outputs are sealed into the spool. Raises OSError.
+
+    The original stays fetchable where the policy table says so, or the sender wished it.
+    """
+    sealed = tuple(seal_content(end, made.content) for made in inspected.outputs)
+    finding = Finding(
+        p=p,
+        code=inspected.verdict.value,
+        keep=keep_original or inspected.keep_original,
+        reason=inspected.reason.key if inspected.reason is not None else None,
+        notes=inspected.notes,
+        media=inspected.media_type,
+        captured=inspected.facts.capture_time,
+        width=inspected.facts.width or None,
+        height=inspected.facts.height or None,
+        derived=tuple(_derived(made, copy) for made, copy in zip(inspected.outputs, sealed, strict=True)),
+    )
+    objects = tuple(_object(made, copy) for made, copy in zip(inspected.outputs, sealed, strict=True))
+    return Judged(finding=finding, objects=objects, sealed=sealed)
+
+
+def _derived(made: Output, copy: SealedFile) -> Derived:
+    return Derived(
+        role=_ROLES[made.role],
+        h0=copy.p,  # a draft's findings name payloads; the headers are made when it is sealed
+        plain_sha256=copy.plain_sha256,
+        size=copy.plain_bytes,
+        media=made.media_type,
+        name=made.name,
+        width=made.width,
+        height=made.height,
+    )
+
+
+def _object(made: Output, copy: SealedFile) -> DraftObject:
+    return DraftObject(
+        role=_ROLES[made.role],
+        p=copy.p,
+        size=copy.size_bytes,
+        key=b64(copy.key),
+        plain_sha256=copy.plain_sha256,
+        plain_size=copy.plain_bytes,
+        media=made.media_type,
+        name=made.name,
+        keep_original=False,
+    )
+
+
+def verdict_draft(
+    end: End, entry: EntryId, answered: Envelope, *, sender: PartyId, judgements: Sequence[Judged]
+) -> Draft:
+    """The verdict on an envelope of this sender: every attachment has exactly one judgement."""
+    return Draft(
+        case=answered.case,
+        id=b64(end.random_bytes(16)),
+        class_="verdict",
+        audience=answered.audience,
+        content=Findings(answers=entry, findings=tuple(one.finding for one in judgements)),
+        objects=tuple(made for one in judgements for made in one.objects),
+        purpose=None,
+        reply_to=None,
+        derived_from=entry,
+        supersedes=None,
+        verdict=tuple(Ruling(p=one.finding.p, code=one.finding.code, keep=one.finding.keep) for one in judgements),
+        own=sender,
+        sent_at=end.now_ms(),
+    )
+
+
+def fitting(judgements: Sequence[Judged], *, readers: int) -> tuple[Judged, ...]:
+    """The same judgements in a verdict that one submit can carry: without previews where there are too many headers.
+
+    A verdict without previews has as many objects as the message it answers, and that one fitted.
+    """
+    objects = 1 + sum(len(one.objects) for one in judgements)
+    said_bytes = sum(len(render(one.finding)) for one in judgements)
+    if objects * (readers * _STANZA_BYTES + _HEADER_BYTES) + said_bytes * 3 // 2 <= _SUBMIT_BYTES:
+        return tuple(judgements)
+    return tuple(_without_preview(one) for one in judgements)
+
+
+def _without_preview(one: Judged) -> Judged:
+    kept = {made.p for made in one.objects if made.role != "preview"}
+    finding = one.finding
+    return Judged(
+        finding=Finding(
+            p=finding.p,
+            code=finding.code,
+            keep=finding.keep,
+            reason=finding.reason,
+            notes=finding.notes,
+            media=finding.media,
+            captured=finding.captured,
+            width=finding.width,
+            height=finding.height,
+            derived=tuple(part for part in finding.derived if part.h0 in kept),
+        ),
+        objects=tuple(made for made in one.objects if made.p in kept),
+        sealed=tuple(copy for copy in one.sealed if copy.p in kept),
+    )
+
+
+def intent_of(case: CaseId, entry: EntryId) -> str:
+    """The one promise there is for an envelope's verdict, so that a kill neither loses nor doubles it."""
+    return f"verdict:{case}:{entry}"
