@@ -317,11 +317,12 @@ class RunningCase:
         self.now_ms += STEP_MS
         return signed.entry_id()
 
-    def tell(self, party: ActingParty) -> None:
-        """Appends what the log does not have yet of a party's chain."""
+    def tell(self, party: ActingParty) -> int:
+        """Appends what the log does not have yet of a party's chain; returns the last position."""
         known = self.roster.parties.get(party.id)
         for signed in party.chain[known.seq + 1 if known else 0 :]:
             self.append(Kind.PARTY, signed)
+        return self.n
 
     def sign(self, body: InCase, by: ActingParty, device: str = FIRST) -> Signed:
         """A case statement by a device of a party."""

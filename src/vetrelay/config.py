@@ -24,7 +24,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 class RelayLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the relay takes from one device, one party, one case, one address, and how long it waits."""
 
-    object_bytes: Positive = 2 * GiB
+    object_bytes: Positive = 2 * GiB + MiB
     submit_bytes: Positive = 2 * MiB
     envelopes_per_minute: Positive = 240
     statements_per_minute: Positive = 120
@@ -37,7 +37,7 @@ class RelayLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     connections_per_address: Positive = 512
     page_bytes: Positive = 4 * MiB
     wait_seconds: Positive = 25
-    header_seconds: Positive = 20
+    idle_seconds: Positive = 75
     body_seconds: Positive = 30
 
 
@@ -49,6 +49,21 @@ class RelayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     origins: tuple[str, ...] = ()
     log_json: bool = False
     limits: RelayLimits = RelayLimits()
+
+
+class IntakeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of `vetrelay intake`."""
+
+    data: str
+    relay_url: str
+    code: str | None = None
+    code_file: str | None = None
+    offer_file: str | None = None
+    parallel_jobs: Annotated[int, Meta(ge=0, le=256)] = 0
+    heic: bool = True
+    wait_seconds: Positive = 25
+    rotate_days: Positive = 7
+    log_json: bool = False
 
 
 def parse_config(text: str, kind: type[T]) -> T:

@@ -73,6 +73,7 @@ SENTENCES: Mapping[str, str] = {
     "internal": "Something went wrong inside the relay; nothing that was accepted is lost, try again.",
     "bad_config": "A setting is unknown or out of bounds; correct the settings file.",
     "bad_listen": "A listening place is neither HOST:PORT nor unix:PATH, or cannot be had; correct the settings file.",
+    "already_running": "Another process works on this data folder; stop it first.",
     "bad_log_key": "The relay's log key cannot be read; restore it from the backup.",
     # envelopes
     "bad_objects": "The parts named in this envelope do not fit its kind; update the software that wrote it.",
@@ -115,6 +116,7 @@ SENTENCES: Mapping[str, str] = {
     "does_not_hold": "Some of what is in this case does not hold; the positions are named above, tell the clinic.",
     "not_printed": "Secret keys are printed only on explicit wish; repeat with `--unsafe-print`.",
     "not_a_link": "This link is of another kind than an invitation; ask the clinic for an invitation.",
+    "name_needed": "The first time, a name is needed; repeat with `--name`, it is what the clinic will read.",
     "relay_needed": "It is not known which message server is meant; name it with `--relay URL`.",
     "home_failed": "This machine's folder or disk cannot be used as needed; check its permissions and its room, and repeat.",
     "program_failed": "Something went wrong inside this program; repeat the command, and report the code if it stays.",
@@ -130,6 +132,8 @@ SENTENCES: Mapping[str, str] = {
     "cannot_open": "This object cannot be opened here; ask its sender to send it again.",
     # relay: uploads and files
     "bad_upload": "This upload request breaks the tus protocol's rules; check the client's version and settings.",
+    "bad_upload_version": "This relay speaks version 1.0.0 of the tus protocol; update the client.",
+    "bad_upload_type": "Upload bytes come as application/offset+octet-stream and uncompressed; update the client.",
     "bad_upload_metadata": "An upload says exactly which case it is for, and at most its hash; update the client.",
     "bad_checksum": "This checksum is not one the relay can check; use sha1 or sha256.",
     "checksum_differs": "The bytes that arrived are not those that were sent; send this part again.",
@@ -150,6 +154,9 @@ SENTENCES: Mapping[str, str] = {
     "blob_missing": "A file that the relay should have is not there; ask its sender to send it again, tell whoever runs it.",
     # inspection
     "no_sandbox": "This machine cannot confine the file check (seccomp is missing or its self-test failed), so no file is opened; run `vetrelay doctor`.",
+    "slip_unusable": "What the sender gave the file check does not fit this message, so no file was opened; send the files again.",
+    "plaintext_differs": "This file is not the one its sender named, so it is not shown; send it again.",
+    "jobs_damaged": "The file check's table of jobs is damaged; move it out of its data folder, files are then checked again.",
     "sandbox_failed": "The file check could not start or failed its self-test, so no file is opened; run `vetrelay doctor`.",
 }
 

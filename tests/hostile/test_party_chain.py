@@ -206,7 +206,7 @@ def test_the_same_chain_takes_what_is_right() -> None:
 def test_a_machine_stays_one_device_and_designates_nobody(statement: str) -> None:
     """(N21) Whoever takes over the end that parses hostile files cannot settle in."""
     machine = ActingParty("intake", "machine")
-    attempts = {
+    attempts: dict[str, tuple[str, Callable[[], Signed]]] = {
         "device_add": ("not_admin", lambda: machine.device_add("second")),
         "door": ("not_a_clinic", lambda: machine.door(seed("door", 16))),
         "machines": ("not_a_clinic", lambda: machine.machines(intake=machine)),

@@ -1,21 +1,26 @@
 """`case open invite join approve remove close reopen`: what changes who takes part in a case."""
 
 import asyncio
+from contextlib import suppress
 from typing import Literal
 
 import click
 
 from vetrelay.cli.case_views import list_cases, show, words
-from vetrelay.cli.find import find_case, name_of, party_meant
+from vetrelay.cli.find import find_case, find_party, name_of, party_meant
 from vetrelay.cli.home import at_work, current_run, with_end
 from vetrelay.cli.join import invitation_of, join_case, own_mark
 from vetrelay.cli.run import EndGroup, IdText
 from vetrelay.cli.terminal import answer, note, printable
-from vetrelay.client.cases import approve, invite, open_case, remove, set_state
+from vetrelay.client.cases import approve, approve_intent, invite, open_case, remove, remove_intent, set_state
 from vetrelay.client.end import End
 from vetrelay.client.follow import follow
-from vetrelay.client.thread import read_thread
+from vetrelay.client.outbox import deliver
+from vetrelay.client.promises import Outgoing
+from vetrelay.client.thread import Thread, read_thread
+from vetrelay.errors import Refusal
 from vetrelay.protocol.case import MemberRole
+from vetrelay.protocol.ids import PartyId
 
 INVITED_ROLES = ("owner", "care", "consultant", "provider")
 
@@ -48,7 +53,9 @@ async def open_new(end: End, title: str) -> None:
 
 @case.command("invite")
 @click.argument("case", type=IdText())
-@click.option("--role", type=click.Choice(INVITED_ROLES), default="owner", show_default=True, help="What the newcomer may do.")
+@click.option(
+    "--role", type=click.Choice(INVITED_ROLES), default="owner", show_default=True, help="What the newcomer may do."
+)
 @with_end
 async def invite_party(end: End, case: str, role: MemberRole) -> None:
     r"""Make a link that lets one party into a case; prints it.
@@ -96,9 +103,10 @@ async def approve_party(end: End, case: str, party: str | None) -> None:
     """
     found = find_case(end, case)
     thread = read_thread(end, found, await follow(end, found))
-    member = party_meant(thread, party)
-    await approve(end, found, member.party)
-    answer(f"{printable(name_of(thread, member.party))} can read this case from now on")
+    done = await _begun_before(end, thread, approve_intent(found), party)
+    promised = done or await approve(end, found, party_meant(thread, party).party)
+    answer(f"{printable(name_of(thread, _party_of(promised)))} can read this case from now on")
+    end.journal.report(promised.id)
 
 
 @case.command("remove")
@@ -114,9 +122,26 @@ async def remove_party(end: End, case: str, party: str | None) -> None:
     """
     found = find_case(end, case)
     thread = read_thread(end, found, await follow(end, found))
-    member = party_meant(thread, party)
-    await remove(end, found, member.party)
-    answer(f"{printable(name_of(thread, member.party))} cannot read what comes from now on")
+    done = await _begun_before(end, thread, remove_intent(found), party)
+    promised = done or await remove(end, found, party_meant(thread, party).party)
+    answer(f"{printable(name_of(thread, _party_of(promised)))} cannot read what comes from now on")
+    end.journal.report(promised.id)
+
+
+def _party_of(promised: Outgoing) -> PartyId:
+    return promised.intent.split(":")[2]
+
+
+async def _begun_before(end: End, thread: Thread, intent: str, wanted: str | None) -> Outgoing | None:
+    """The same wish, cut short earlier: finished now, if it is about the party that is meant."""
+    for promised in end.journal.unreported(intent):
+        party = _party_of(promised)
+        with suppress(Refusal):
+            if wanted is None or find_party(thread, wanted, [party]) == party:
+                await deliver(end, promised)
+                await follow(end, thread.case)
+                return promised
+    return None
 
 
 async def _set(end: End, wanted: str, state: Literal["close", "reopen"]) -> None:
@@ -124,9 +149,12 @@ async def _set(end: End, wanted: str, state: Literal["close", "reopen"]) -> None
     closed = (await follow(end, found)).roster.closed
     if closed == (state == "close"):
         note("it was so before; nothing was changed")
+        promised = None
     else:
-        await set_state(end, found, state)
+        promised = await set_state(end, found, state)
     answer(f"case {found} is {'closed' if state == 'close' else 'open'}")
+    if promised is not None:
+        end.journal.report(promised.id)
 
 
 @case.command("close")

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from vetrelay.cli.home import at_work, current_run, end_of, keep_keyring, now_ms, own_keyring, passphrase_to_set, with_end
+from vetrelay.cli.home import (
+    at_work,
+    current_run,
+    end_of,
+    keep_keyring,
+    now_ms,
+    own_keyring,
+    passphrase_to_set,
+    with_end,
+)
 from vetrelay.cli.run import EndGroup, Run
 from vetrelay.cli.terminal import answer, may_ask, note, printable
 from vetrelay.client.api import connect
@@ -93,7 +102,7 @@ def create(name: str, person: str, code: str | None) -> None:
 @click.argument("offer", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @with_end
 async def adopt_machine(end: End, offer: Path) -> None:
-    """Take a machine (the file check) into service, by the offer that it wrote on its own disk.
+    r"""Take a machine (the file check) into service, by the offer that it wrote on its own disk.
 
     \b
     Example:
@@ -108,4 +117,6 @@ async def adopt_machine(end: End, offer: Path) -> None:
     if before == machine.id:
         note("it was adopted before; nothing was changed")
     else:
-        note("Compare this fingerprint with the one that the machine shows at its own start. It works for all open cases now.")
+        note(
+            "Compare this fingerprint with the one that the machine shows at its own start. It works for all open cases now."
+        )

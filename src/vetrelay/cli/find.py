@@ -1,6 +1,6 @@
 """Finding what a person means: a case, a party, by as much of it as they typed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from vetrelay.client.end import End
@@ -54,22 +54,22 @@ def names_of(thread: Thread, party: PartyId) -> set[str]:
     return {card.party, *(person.name for person in card.people)} if card else set()
 
 
-def find_party(thread: Thread, wanted: str) -> Member:
-    """A member of a case by id or its beginning, by fingerprint or its beginning, or by name.
+def find_party(thread: Thread, wanted: str, among: Iterable[PartyId]) -> PartyId:
+    """A party by id or its beginning, by fingerprint or its beginning, or by name.
 
     Raises Refusal `no_such_party`, `which_party`.
     """
-    members = thread.followed.roster.members
-    named = [party for party in members if wanted.casefold() in {name.casefold() for name in names_of(thread, party)}]
+    known = list(among)
+    named = [party for party in known if wanted.casefold() in {name.casefold() for name in names_of(thread, party)}]
     digits = "".join(wanted.split()).lower()
-    marked = [party for party in members if fingerprint(party).replace(" ", "").startswith(digits)]
+    marked = [party for party in known if fingerprint(party).replace(" ", "").startswith(digits)]
     if len(named) == 1:
-        return members[named[0]]
+        return named[0]
     if len(named) > 1:
         raise Refusal("which_party")
     if len(digits) >= SHORTEST_PREFIX and len(marked) == 1:
-        return members[marked[0]]
-    return members[_beginning(wanted, list(members), none="no_such_party", several="which_party")]
+        return marked[0]
+    return _beginning(wanted, known, none="no_such_party", several="which_party")
 
 
 def waiting(thread: Thread) -> list[Member]:
@@ -82,8 +82,9 @@ def party_meant(thread: Thread, wanted: str | None) -> Member:
 
     Raises Refusal `nobody_waits`, `which_party`, `no_such_party`.
     """
+    members = thread.followed.roster.members
     if wanted is not None:
-        return find_party(thread, wanted)
+        return members[find_party(thread, wanted, members)]
     at_the_door = waiting(thread)
     if not at_the_door:
         raise Refusal("nobody_waits")

@@ -8,7 +8,7 @@ from vetrelay.cli.run import Run
 from vetrelay.cli.terminal import note, printable
 from vetrelay.cli.words import ROLES
 from vetrelay.client.api import connect
-from vetrelay.client.cases import Welcome, join, look_at_invitation
+from vetrelay.client.cases import Welcome, join, join_intent, look_at_invitation
 from vetrelay.client.end import End
 from vetrelay.client.enrolment import drop_enrolment, keep_enrolment, kept_enrolment
 from vetrelay.client.follow import recall
@@ -45,7 +45,7 @@ async def join_case(run: Run, link: InvitationLink, name: str | None) -> tuple[C
         if _is_in(end, link):
             note("you take part in this case already; nothing was changed")
             return link.case, False
-        promised_before = end.journal.intended(f"join:{link.case}") is not None
+        promised_before = end.journal.intended(join_intent(link)) is not None
         welcome = None if promised_before else await look_at_invitation(end.api, link)
         if welcome is not None:
             _show(welcome)

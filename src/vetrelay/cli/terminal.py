@@ -128,7 +128,9 @@ def safe_of(error: VetRelayError) -> str:
 def tell_error(error: VetRelayError) -> None:
     """An error in the one form; its sentence is what happened and, after the semicolon, what to do."""
     happened, _, mend = error.sentence.partition("; ")
-    facts = ", ".join(f"{name} {printable(str(value))}" for name, value in error.facts.items() if value not in ("", None))
+    facts = ", ".join(
+        f"{name} {printable(str(value))}" for name, value in error.facts.items() if value not in ("", None)
+    )
     tell_trouble(
         happened.rstrip("."),
         safe=safe_of(error),

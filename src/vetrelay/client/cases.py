@@ -30,7 +30,6 @@ from vetrelay.protocol.derive import derive
 from vetrelay.protocol.identity import invitation_identity, invitation_signer, sign_key_of
 from vetrelay.protocol.ids import CaseId, PartyId, b64, sha256, unb64
 from vetrelay.protocol.invitation import INVITATION_LIFE_MS, InvitationLink, render_link
-from vetrelay.protocol.log import Head
 from vetrelay.protocol.manifest import Card, open_card, pad
 from vetrelay.protocol.partystate import read_chain
 from vetrelay.protocol.seal import seal_bytes
@@ -164,6 +163,11 @@ async def look_at_invitation(api: RelayApi, link: InvitationLink) -> Welcome:
     return Welcome(title=card.title, party=card.party, person=card.person, role=statement.role)
 
 
+def join_intent(link: InvitationLink) -> str:
+    """The wish to join by this very invitation."""
+    return f"join:{link.case}:{sign_key_of(derive(link.secret, 'invite/sign'))}"
+
+
 async def join(
     end: End, link: InvitationLink, welcome: Welcome | None, party: NewParty | None
 ) -> tuple[Outgoing, Followed | None]:
@@ -173,7 +177,7 @@ async def join(
     head that the link carries: the relay cannot have swapped the case. Who has to wait for approval gets no log yet.
     Raises Refusal `invitation_*`, `already_a_member`, `log_forked`.
     """
-    intent = f"join:{link.case}"
+    intent = join_intent(link)
     promised = end.journal.intended(intent)
     if promised is None:
         assert welcome is not None
@@ -223,40 +227,51 @@ async def _joining(
     }
 
 
-async def _state(end: End, case: CaseId, intent: str, statement: InCase) -> Head:
+async def _state(end: End, case: CaseId, intent: str, statement: InCase) -> Outgoing:
     signed = sign("case", statement, [end.device.signer])
     request: dict[str, object] = {"entry": signed, "chain": [], "boxes": {}, "card": None}
     promised = promise_statement(end, intent, case=case, path=f"/v1/cases/{case}/entries", request=request)
-    receipt = await deliver(end, promised)
+    await deliver(end, promised)
     await follow(end, case)
-    end.journal.report(promised.id)
-    return receipt
+    return promised
 
 
-async def approve(end: End, case: CaseId, party: PartyId) -> Head:
-    """Confirms a party that waits at the door of a case."""
+async def approve(end: End, case: CaseId, party: PartyId) -> Outgoing:
+    """Confirms a party that waits at the door of a case. The caller tells the person, then reports."""
     followed = await follow(end, case)
     member = followed.roster.members.get(party)
     if member is None:
         raise Refusal("not_a_member")
     statement = PartyApprove(v=VERSION, case=case, nonce=b64(end.random_bytes(16)), party=party, role=member.role)
-    receipt = await _state(end, case, f"approve:{case}:{party}", statement)
+    promised = await _state(end, case, f"{approve_intent(case)}{party}:{member.since_n}", statement)
     await tell_names(end, case)
-    return receipt
+    return promised
 
 
-async def remove(end: End, case: CaseId, party: PartyId) -> Head:
-    """Ends a party's part in a case."""
+def approve_intent(case: CaseId) -> str:
+    """How every wish to approve somebody in a case begins; the party's id follows."""
+    return f"approve:{case}:"
+
+
+async def remove(end: End, case: CaseId, party: PartyId) -> Outgoing:
+    """Ends a party's part in a case. The caller tells the person, then reports."""
     followed = await follow(end, case)
     member = followed.roster.members.get(party)
     if member is None:
         raise Refusal("not_a_member")
     statement = PartyRemove(v=VERSION, case=case, nonce=b64(end.random_bytes(16)), party=party, role=member.role)
-    return await _state(end, case, f"remove:{case}:{party}", statement)
+    return await _state(end, case, f"{remove_intent(case)}{party}:{member.since_n}", statement)
 
 
-async def set_state(end: End, case: CaseId, state: Literal["close", "reopen"]) -> Head:
-    """Closes or reopens a case."""
+def remove_intent(case: CaseId) -> str:
+    """How every wish to remove somebody from a case begins; the party's id follows."""
+    return f"remove:{case}:"
+
+
+async def set_state(end: End, case: CaseId, state: Literal["close", "reopen"]) -> Outgoing:
+    """Closes or reopens a case. The caller tells the person, then reports."""
+    followed = await follow(end, case)
     kind = Close if state == "close" else Reopen
     statement = kind(v=VERSION, case=case, nonce=b64(end.random_bytes(16)))
-    return await _state(end, case, f"{state}:{case}", statement)
+    # The position tells this wish from an earlier one, before the case was reopened or closed again.
+    return await _state(end, case, f"{state}:{case}:{followed.roster.n}", statement)

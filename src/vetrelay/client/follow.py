@@ -27,7 +27,6 @@ from vetrelay.protocol.log import STALE_HEAD_MS, Head, Kind, Link, Tail, check_h
 from vetrelay.protocol.roster import Roster, empty_roster
 from vetrelay.protocol.signature import Signed, parse_wire, wire
 
-
 AWAY: Final = frozenset({"unreachable", "relay_failed", "busy"})
 """Faults that say no more than that the relay cannot be asked now."""
 

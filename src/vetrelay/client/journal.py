@@ -4,6 +4,7 @@ Received things are kept as they came: signed and sealed. Outgoing requests are 
 tried, so that trying again after a kill can never say something else. Nothing in here is plaintext.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,18 +13,21 @@ from pathlib import Path
 from typing import Final
 
 from vetrelay.client.promises import Promises
+from vetrelay.errors import Refusal
 from vetrelay.protocol.ids import CaseId, EntryId, Hash
 from vetrelay.protocol.log import Kind, Link, Tail, empty_log
 
 FILE_NAME: Final = "journal.sqlite3"
+SCHEMA_VERSION: Final = 1
+MAX_EVIDENCE: Final = 20  # per case: a relay that contradicts itself at every call must not fill the disk
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS cases (
   id TEXT PRIMARY KEY, n INTEGER NOT NULL, head TEXT NOT NULL, time_ms INTEGER NOT NULL,
   newest_head BLOB, head_time_ms INTEGER NOT NULL, blocked TEXT,
-  named_n INTEGER NOT NULL, title BLOB);
+  named_n INTEGER NOT NULL, title BLOB, newcomer_n INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS log (
   case_id TEXT NOT NULL, n INTEGER NOT NULL, time_ms INTEGER NOT NULL, kind INTEGER NOT NULL, entry TEXT NOT NULL,
-  signed BLOB, fault TEXT, PRIMARY KEY (case_id, n)) WITHOUT ROWID;
+  signed BLOB, fault TEXT, answers TEXT, PRIMARY KEY (case_id, n)) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS log_by_entry ON log (case_id, entry);
 CREATE TABLE IF NOT EXISTS objects (
   h0 TEXT PRIMARY KEY, case_id TEXT NOT NULL, header BLOB NOT NULL, payload BLOB) WITHOUT ROWID;
@@ -37,6 +41,9 @@ CREATE TABLE IF NOT EXISTS payloads (
   p TEXT PRIMARY KEY, outbox_id INTEGER NOT NULL, case_id TEXT NOT NULL, size_bytes INTEGER NOT NULL, spool TEXT NOT NULL, url TEXT,
   done INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS evidence (at_ms INTEGER NOT NULL, case_id TEXT NOT NULL, code TEXT NOT NULL, kept BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS receipts (
+  case_id TEXT NOT NULL, n INTEGER NOT NULL, head TEXT NOT NULL, PRIMARY KEY (case_id, n)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS party_keys (gen INTEGER PRIMARY KEY, seed BLOB NOT NULL);
 """
 
 
@@ -44,7 +51,8 @@ CREATE TABLE IF NOT EXISTS evidence (at_ms INTEGER NOT NULL, case_id TEXT NOT NU
 class CaseRow:
     """A case as far as this end has followed it.
 
-    `blocked` is the code that stopped sending; `named_n` where this party last told its names; `title` a sealed note.
+    `blocked` is the code that stopped sending; `named_n` whom this party's names were last told to, as a position;
+    `newcomer_n` where the newest of the others came in; `title` a sealed note.
     """
 
     id: CaseId
@@ -54,16 +62,31 @@ class CaseRow:
     blocked: str | None
     named_n: int
     title: bytes | None
+    newcomer_n: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRow:
-    """One position: its link, the statement if it is for us, and why it is not believed, if so."""
+    """One position: its link, the statement if it is for us, and why it is not believed, if so.
+
+    `answers` is the envelope that it is the verdict on, if it is one that is believed.
+    """
 
     n: int
     link: Link
     signed: bytes | None
     fault: str | None
+    answers: EntryId | None = None
+
+
+_LOG_ROWS: Final = "SELECT n, time_ms, kind, entry, signed, fault, answers FROM log"
+
+
+def _log_row(
+    n: int, time_ms: int, kind: int, entry: str, signed: bytes | None, fault: str | None, answers: str | None
+) -> LogRow:
+    link = Link(time_ms=time_ms, kind=Kind(kind), entry=entry)
+    return LogRow(n=n, link=link, signed=signed, fault=fault, answers=answers)
 
 
 class Journal(Promises):
@@ -73,11 +96,16 @@ class Journal(Promises):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.spool = home / "spool"
         self.spool.mkdir(mode=0o700, exist_ok=True)
+        os.close(os.open(home / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._db = sqlite3.connect(home / FILE_NAME, timeout=30, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute("PRAGMA secure_delete=ON")  # a draft that is deleted takes its file keys with it
-        self._db.executescript(_SCHEMA)
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise Refusal("newer_version")
+        if version < SCHEMA_VERSION:
+            self._db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
         (home / FILE_NAME).chmod(0o600)
 
     def close(self) -> None:
@@ -103,7 +131,8 @@ class Journal(Promises):
 
     def _cases(self, condition: str, *values: object) -> tuple[CaseRow, ...]:
         rows = self._db.execute(
-            f"SELECT id, n, head, time_ms, newest_head, head_time_ms, blocked, named_n, title FROM cases {condition}",  # noqa: S608  # conditions are literals of this module
+            "SELECT id, n, head, time_ms, newest_head, head_time_ms, blocked, named_n, title, newcomer_n FROM cases "
+            + condition,
             values,
         )
         return tuple(
@@ -115,8 +144,9 @@ class Journal(Promises):
                 blocked=blocked,
                 named_n=named_n,
                 title=title,
+                newcomer_n=newcomer_n,
             )
-            for identifier, n, head, time_ms, newest, head_time_ms, blocked, named_n, title in rows
+            for identifier, n, head, time_ms, newest, head_time_ms, blocked, named_n, title, newcomer_n in rows
         )
 
     def case(self, case: CaseId) -> CaseRow:
@@ -126,12 +156,12 @@ class Journal(Promises):
             id=case, tail=empty_log(case), newest_head=None, head_time_ms=0, blocked=None, named_n=0, title=None
         )
 
-    def save_case(self, row: CaseRow) -> None:
-        """Keeps how far a case has been followed."""
+    def save_followed(self, row: CaseRow) -> None:
+        """Keeps how far a case has been followed; inside the transaction that adds what was followed."""
         self._db.execute(
-            "INSERT INTO cases VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET n=excluded.n, head=excluded.head,"
-            " time_ms=excluded.time_ms, newest_head=excluded.newest_head, head_time_ms=excluded.head_time_ms,"
-            " blocked=excluded.blocked, named_n=excluded.named_n, title=excluded.title",
+            "INSERT INTO cases VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET n=excluded.n,"
+            " head=excluded.head, time_ms=excluded.time_ms, newest_head=excluded.newest_head,"
+            " head_time_ms=excluded.head_time_ms, newcomer_n=excluded.newcomer_n",
             (
                 row.id,
                 row.tail.n,
@@ -142,25 +172,64 @@ class Journal(Promises):
                 row.blocked,
                 row.named_n,
                 row.title,
+                row.newcomer_n,
             ),
         )
+
+    def save_title(self, case: CaseId, title: bytes) -> None:
+        """Keeps a case's title, a sealed note."""
+        self._note(case, "title=?", title)
+
+    def save_named(self, case: CaseId, n: int) -> None:
+        """This party's names were told to everybody who took part at a position."""
+        self._note(case, "named_n=max(named_n, ?)", n)
+
+    def block(self, case: CaseId, code: str, kept: bytes, *, at_ms: int) -> None:
+        """Stops all sending into a case and keeps what a dishonest relay said (N23, N24); inside a transaction."""
+        self._note(case, "blocked=coalesce(blocked, ?)", code)
+        (count,) = self._db.execute("SELECT count(*) FROM evidence WHERE case_id=?", (case,)).fetchone()
+        if count < MAX_EVIDENCE:
+            self._db.execute("INSERT INTO evidence VALUES (?,?,?,?)", (at_ms, case, code, kept))
+
+    def _note(self, case: CaseId, change: str, value: object) -> None:
+        """One column of a case alone: whoever follows it meanwhile must not be set back."""
+        tail = empty_log(case)
+        self._db.execute(
+            "INSERT OR IGNORE INTO cases (id, n, head, time_ms, head_time_ms, named_n) VALUES (?,?,?,?,0,0)",
+            (case, tail.n, tail.head, tail.time_ms),
+        )
+        self._db.execute(f"UPDATE cases SET {change} WHERE id=?", (value, case))  # noqa: S608  # changes are literals of this module
+
+    def evidence(self, case: CaseId) -> tuple[tuple[str, bytes], ...]:
+        """What was kept against the relay: the code, and what it said."""
+        return tuple(self._db.execute("SELECT code, kept FROM evidence WHERE case_id=? ORDER BY rowid", (case,)))
 
     def log(self, case: CaseId, *, after: int = 0, limit: int = -1) -> tuple[LogRow, ...]:
         """The log as this end has it, in order; all the rest of it unless there is a `limit`."""
         rows = self._db.execute(
-            "SELECT n, time_ms, kind, entry, signed, fault FROM log WHERE case_id=? AND n>? ORDER BY n LIMIT ?",
-            (case, after, limit),
+            f"{_LOG_ROWS} WHERE case_id=? AND n>? ORDER BY n LIMIT ?", (case, after, limit)
         )
-        return tuple(
-            LogRow(n=n, link=Link(time_ms=time_ms, kind=Kind(kind), entry=entry), signed=signed, fault=fault)
-            for n, time_ms, kind, entry, signed, fault in rows
-        )
+        return tuple(_log_row(*row) for row in rows)
+
+    def rows(self, case: CaseId, *, upto: int) -> Iterator[LogRow]:
+        """The log up to a position, one row at a time: however long it is, it is never in memory as a whole."""
+        for row in self._db.execute(f"{_LOG_ROWS} WHERE case_id=? AND n<=? ORDER BY n", (case, upto)):
+            yield _log_row(*row)
+
+    def links(self, case: CaseId, *, after: int) -> Iterator[LogRow]:
+        """The log from a position on without its envelopes' bodies: what a roster is computed from."""
+        for row in self._db.execute(
+            "SELECT n, time_ms, kind, entry, CASE WHEN kind IN (1, 2) THEN signed END, fault, answers FROM log"
+            " WHERE case_id=? AND n>? ORDER BY n",
+            (case, after),
+        ):
+            yield _log_row(*row)
 
     def append_log(self, case: CaseId, row: LogRow) -> None:
         """Adds one position."""
         self._db.execute(
-            "INSERT INTO log VALUES (?,?,?,?,?,?,?)",
-            (case, row.n, row.link.time_ms, row.link.kind, row.link.entry, row.signed, row.fault),
+            "INSERT INTO log VALUES (?,?,?,?,?,?,?,?)",
+            (case, row.n, row.link.time_ms, row.link.kind, row.link.entry, row.signed, row.fault, row.answers),
         )
 
     def position_of(self, case: CaseId, entry: EntryId) -> LogRow | None:
@@ -179,9 +248,15 @@ class Journal(Promises):
         ).fetchone()
         return row
 
-    def keep_evidence(self, case: CaseId, code: str, kept: bytes, *, at_ms: int) -> None:
-        """Keeps what a dishonest relay signed (N23, N24)."""
-        self._db.execute("INSERT INTO evidence VALUES (?,?,?,?)", (at_ms, case, code, kept))
+    # -- the party's keys that came by boxes
+
+    def party_keys(self) -> tuple[tuple[int, bytes], ...]:
+        """Generations of the party's key with their seeds, each a sealed note."""
+        return tuple(self._db.execute("SELECT gen, seed FROM party_keys ORDER BY gen"))
+
+    def save_party_key(self, gen: int, seed: bytes) -> None:
+        """Keeps a seed, a sealed note."""
+        self._db.execute("INSERT OR REPLACE INTO party_keys VALUES (?,?)", (gen, seed))
 
     # -- the merged inbox
 
@@ -191,8 +266,10 @@ class Journal(Promises):
         return int(row[0]) if row else 0
 
     def save_cursor(self, seq: int) -> None:
-        """Moves the cursor."""
-        self._db.execute("INSERT OR REPLACE INTO cursor VALUES ('inbox', ?)", (seq,))
+        """Moves the cursor, never back."""
+        self._db.execute(
+            "INSERT INTO cursor VALUES ('inbox', ?) ON CONFLICT (name) DO UPDATE SET seq=max(seq, excluded.seq)", (seq,)
+        )
 
     def told_n(self, case: CaseId) -> int:
         """Up to which position of a case the person has been told what is new."""

@@ -60,11 +60,9 @@ def new_party(  # every field is a fact of the new party
     """Makes a party with one admin device. Nothing has left this machine yet."""
     device = DeviceIdentity(sign_seed=random_bytes(32), seal_seed=random_bytes(32))
     key = PartyKey(gen=0, seed=random_bytes(32))
-    box = seal_bytes(key.seed, [unb64(device.seal, 1216)], file_key=random_bytes(16), nonce=random_bytes(16)).age_file
-    box_hash = b64(sha256(box))
+    step, boxes = boxed(key, device, random_bytes)
     person = b64(random_bytes(16))
     entry = DeviceEntry(sign=device.sign, seal=device.seal, person=person, role=ROLE_OF_KIND[kind], admin=True)
-    step = KeyStep(group="all", gen=0, seal=key.seal, back=None, boxes=(Box(device=device.id, sha256=box_hash),))
     genesis = genesis_by(entry, device.signer, kind=kind, nonce=b64(random_bytes(16)), keys=step, operator=None)
     keyring = Keyring(
         relay_url=relay_url,
@@ -78,7 +76,15 @@ def new_party(  # every field is a fact of the new party
         seal_seed=b64(device.seal_seed),
         keys=(StoredKey(gen=0, seed=b64(key.seed)),),
     )
-    return NewParty(keyring=keyring, chain=(genesis,), boxes={box_hash: b64(box)})
+    return NewParty(keyring=keyring, chain=(genesis,), boxes=boxes)
+
+
+def boxed(key: PartyKey, device: DeviceIdentity, random_bytes: RandomBytes) -> tuple[KeyStep, dict[str, str]]:
+    """A generation for a party's only device, with no way back to the one before; and its box, as a request carries it."""
+    box = seal_bytes(key.seed, [unb64(device.seal, 1216)], file_key=random_bytes(16), nonce=random_bytes(16)).age_file
+    box_hash = b64(sha256(box))
+    boxes = (Box(device=device.id, sha256=box_hash),)
+    return KeyStep(group="all", gen=key.gen, seal=key.seal, back=None, boxes=boxes), {box_hash: b64(box)}
 
 
 async def enrol(api: RelayApi, party: NewParty, *, code: str) -> None:

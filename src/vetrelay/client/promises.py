@@ -67,10 +67,18 @@ class Promises:
         """Requests without a receipt or a refusal, in order."""
         return self._outgoing("receipt IS NULL AND refused IS NULL")
 
+    def receipted(self) -> tuple[Outgoing, ...]:
+        """Requests with a receipt that nobody has been told of yet, in order."""
+        return self._outgoing("receipt IS NOT NULL AND reported=0")
+
     def intended(self, intent: str) -> Outgoing | None:
         """The newest request of this intent that was not yet reported to the person who asked."""
         found = self._outgoing("reported=0 AND intent=?", intent)
         return found[-1] if found else None
+
+    def unreported(self, beginning: str) -> tuple[Outgoing, ...]:
+        """Requests whose intent begins so and whose end was not yet reported."""
+        return self._outgoing("reported=0 AND substr(intent, 1, ?)=?", len(beginning), beginning)
 
     def _outgoing(self, condition: str, *values: object) -> tuple[Outgoing, ...]:
         rows = self._db.execute(

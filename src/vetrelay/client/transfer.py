@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from vetrelay.client.api import PASSING
 from vetrelay.client.end import End
 from vetrelay.client.progress import Step
 from vetrelay.client.promises import PayloadRow
@@ -20,6 +21,17 @@ from vetrelay.protocol.unseal import PayloadOpener
 PIECE_BYTES: Final = 1024 * 1024
 TUS: Final = {"Tus-Resumable": "1.0.0"}
 TRIES: Final = 8
+GO_ON_AGAIN: Final = PASSING | {
+    "upload_cut",
+    "upload_locked",
+    "upload_taken_over",
+    "upload_unknown",
+    "upload_expired",
+    "upload_ended",
+    "wrong_offset",
+    "wrong_payload",
+}
+"""Refusals after which the upload is asked how far it is, and goes on from there or starts again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +111,8 @@ async def upload(end: End, row: PayloadRow, *, label: str) -> None:
                 if offset < row.size_bytes:
                     await _patch(end, row, offset)
                     step(row.size_bytes - told)
-            except Fault:
-                if attempt == TRIES - 1:
+            except (Fault, Refusal) as stopped:
+                if attempt == TRIES - 1 or (isinstance(stopped, Refusal) and stopped.code not in GO_ON_AGAIN):
                     raise
                 await asyncio.sleep(min(30.0, 0.2 * 2**attempt))
                 continue

@@ -22,7 +22,9 @@ from vetrelay.protocol.ids import Hash, b64, unb64
 from vetrelay.protocol.manifest import SlipFile
 from vetrelay.protocol.unseal import PayloadOpener, check_file_key
 
-BROKEN: Final = frozenset({"commitment", "payload_differs", "cannot_open", "plaintext_differs", "blob_missing"})
+BROKEN: Final = frozenset(
+    {"commitment", "payload_differs", "cannot_open", "plaintext_differs", "blob_missing", "object_gone"}
+)
 """Codes that say something of one file alone: it is refused with this reason, and the others go on."""
 
 
@@ -66,8 +68,7 @@ def open_payload(untrusted_pieces: list[bytes], *, p: Hash, key: bytes, plain_sh
     payload_hash = hashlib.sha256()
     for piece in untrusted_pieces:
         payload_hash.update(piece)
-    if b64(payload_hash.digest()) != p:
-        raise Refusal("payload_differs")
+    _check_hash(payload_hash.digest(), p, code="payload_differs")
     opener, plain_hash = PayloadOpener(key), hashlib.sha256()
     descriptor = memory()
     try:
@@ -78,12 +79,16 @@ def open_payload(untrusted_pieces: list[bytes], *, p: Hash, key: bytes, plain_sh
         for chunk in opener.finish():
             plain_hash.update(chunk)
             _write_all(descriptor, chunk)
-        if b64(plain_hash.digest()) != plain_sha256:
-            raise Refusal("plaintext_differs")
+        _check_hash(plain_hash.digest(), plain_sha256, code="plaintext_differs")
         return seal(descriptor)
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def _check_hash(digest: bytes, wanted: Hash, *, code: str) -> None:
+    if b64(digest) != wanted:
+        raise Refusal(code)
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

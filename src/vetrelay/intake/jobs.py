@@ -54,6 +54,7 @@ TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
     (State.PUBLISHED, Event.PUBLISHED): State.PUBLISHED,  # told by the receipt and, before or after it, by the log
     (State.QUEUED, Event.ENDED): State.ENDED,
     (State.WORKING, Event.ENDED): State.ENDED,
+    (State.PUBLISHED, Event.ENDED): State.PUBLISHED,  # a verdict that stands is not undone
 }
 
 
@@ -104,17 +105,27 @@ class JobTable:
         row = self._db.execute("SELECT n FROM looked_through WHERE case_id=?", (case,)).fetchone()
         return int(row[0]) if row else 0
 
-    def take(self, case: CaseId, n: int, *, jobs: Iterable[Job], answered: Iterable[EntryId], now_ms: int) -> None:
-        """Takes the jobs of a case's log up to position `n`, and notes which of them have a verdict already."""
+    def take(
+        self, case: CaseId, n: int, *, jobs: Iterable[Job], answered: Iterable[EntryId], now_ms: int
+    ) -> tuple[Job, ...]:
+        """Takes the jobs of a case's log up to position `n`, without those that have a verdict already.
+
+        Returns the jobs that were not in the table before and are open.
+        """
         with self._transaction():
-            self._db.executemany(
-                "INSERT OR IGNORE INTO jobs (entry, case_id, n, accepted_ms, state) VALUES (?,?,?,?,?)",
-                [(job.entry, job.case, job.n, job.accepted_ms, State.QUEUED) for job in jobs],
-            )
+            new = tuple(job for job in jobs if self._insert(job))
             for entry in answered:
                 if self.state(entry) not in {None, State.ENDED}:
                     self._advance(entry, Event.PUBLISHED, ended_ms=now_ms)
             self._db.execute("INSERT OR REPLACE INTO looked_through VALUES (?,?)", (case, n))
+        return tuple(job for job in new if self.state(job.entry) is State.QUEUED)
+
+    def _insert(self, job: Job) -> bool:
+        inserted = self._db.execute(
+            "INSERT OR IGNORE INTO jobs (entry, case_id, n, accepted_ms, state) VALUES (?,?,?,?,?)",
+            (job.entry, job.case, job.n, job.accepted_ms, State.QUEUED),
+        )
+        return inserted.rowcount == 1
 
     def open_jobs(self) -> tuple[Job, ...]:
         """The jobs that are not done, in the order their envelopes were accepted."""
@@ -174,9 +185,7 @@ class JobTable:
             self._db.execute("DELETE FROM jobs WHERE ended_ms < ?", (before_ms,))
             self._db.execute("DELETE FROM tries WHERE entry NOT IN (SELECT entry FROM jobs)")
 
-    def _advance(
-        self, entry: EntryId, event: Event, *, reason: str | None = None, ended_ms: int | None = None
-    ) -> None:
+    def _advance(self, entry: EntryId, event: Event, *, reason: str | None = None, ended_ms: int | None = None) -> None:
         state = self.state(entry)
         if state is None:
             raise Fault("jobs_damaged")

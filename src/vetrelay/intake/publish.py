@@ -7,17 +7,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import structs
+
 from vetrelay.client.drafts import Draft, DraftObject
 from vetrelay.client.end import End
 from vetrelay.client.transfer import SealedFile, seal_content
 from vetrelay.inspection.inspect import Finding as Inspected
 from vetrelay.inspection.inspect import Output
-from vetrelay.protocol.envelope import Envelope, ObjectRole, Ruling
+from vetrelay.inspection.words import Verdict
+from vetrelay.protocol.envelope import Envelope, ObjectRole, Ruling, VerdictCode
 from vetrelay.protocol.ids import CaseId, EntryId, Hash, PartyId, b64
 from vetrelay.protocol.manifest import Derived, Finding, Findings
 from vetrelay.protocol.statement import render
 
 _ROLES: Final[dict[str, ObjectRole]] = {"normalized": "normalized", "preview": "preview"}
+_CODES: Final[dict[Verdict, VerdictCode]] = {
+    Verdict.CLEAN: "clean",
+    Verdict.CONVERTED: "converted",
+    Verdict.KEPT_SEALED: "kept-sealed",
+    Verdict.HELD: "held",
+    Verdict.REFUSED: "refused",
+}
 _SUBMIT_BYTES: Final = 2 * 1024 * 1024 - 64 * 1024
 _STANZA_BYTES: Final = 2200  # a hybrid stanza of an age header as base64url in the submit
 _HEADER_BYTES: Final = 400  # what else stands there for an object: names, the first and the last line of its header
@@ -58,7 +68,7 @@ def judged(end: End, p: Hash, inspected: Inspected, *, keep_original: bool) -> J
     sealed = tuple(seal_content(end, made.content) for made in inspected.outputs)
     finding = Finding(
         p=p,
-        code=inspected.verdict.value,
+        code=_CODES[inspected.verdict],
         keep=keep_original or inspected.keep_original,
         reason=inspected.reason.key if inspected.reason is not None else None,
         notes=inspected.notes,
@@ -136,18 +146,7 @@ def _without_preview(one: Judged) -> Judged:
     kept = {made.p for made in one.objects if made.role != "preview"}
     finding = one.finding
     return Judged(
-        finding=Finding(
-            p=finding.p,
-            code=finding.code,
-            keep=finding.keep,
-            reason=finding.reason,
-            notes=finding.notes,
-            media=finding.media,
-            captured=finding.captured,
-            width=finding.width,
-            height=finding.height,
-            derived=tuple(part for part in finding.derived if part.h0 in kept),
-        ),
+        finding=structs.replace(finding, derived=tuple(part for part in finding.derived if part.h0 in kept)),
         objects=tuple(made for made in one.objects if made.p in kept),
         sealed=tuple(copy for copy in one.sealed if copy.p in kept),
     )
@@ -156,3 +155,8 @@ def _without_preview(one: Judged) -> Judged:
 def intent_of(case: CaseId, entry: EntryId) -> str:
     """The one promise there is for an envelope's verdict, so that a kill neither loses nor doubles it."""
     return f"verdict:{case}:{entry}"
+
+
+def entry_of(intent: str) -> EntryId:
+    """The envelope that such a promise answers."""
+    return intent.rpartition(":")[2]

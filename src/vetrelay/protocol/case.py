@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from vetrelay.errors import Refusal
 from vetrelay.protocol.ids import CaseId, Count, DeviceId, EntryId, Hash, Milliseconds, Nonce, PartyId, RelayId, SignKey
 from vetrelay.protocol.party import is_newer
 from vetrelay.protocol.statement import Body, convert, parse_signed
@@ -173,9 +174,15 @@ class NewerInCase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_case_statement(body: bytes) -> CaseStatement | NewerInCase:
-    """A case statement from its exact body bytes. Raises Refusal `bad_json`, `bad_body`, `too_large`."""
+    """A case statement from its exact body bytes.
+
+    Raises Refusal `bad_json`, `bad_body`, `too_large`, or `newer_version` for a case.open of a later version: of that
+    case nothing can be known here.
+    """
     value = parse_signed(body)
     if is_newer(value, _KNOWN):
+        if value["statement"] == "case.open":
+            raise Refusal("newer_version")
         return convert({"case": value.get("case")}, NewerInCase)
     statement: CaseStatement = convert(value, CaseStatement)  # type: ignore[arg-type]  # mypy has no form for unions
     return statement

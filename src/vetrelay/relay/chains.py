@@ -6,10 +6,11 @@ case opens again, what was missed is brought first.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from vetrelay.errors import Refusal
 from vetrelay.protocol.case import PartyAdd, parse_case_statement
-from vetrelay.protocol.ids import DeviceId, Hash, PartyId
+from vetrelay.protocol.ids import DeviceId, Hash, PartyId, b64, sha256
 from vetrelay.protocol.log import Kind
 from vetrelay.protocol.party import Machines, parse_statement
 from vetrelay.protocol.partystate import required_boxes
@@ -18,6 +19,8 @@ from vetrelay.relay.append import Step
 from vetrelay.relay.policy import concerned
 from vetrelay.relay.ports import Store
 from vetrelay.relay.tables import Standing
+
+MAX_BOX_BYTES: Final = 8 * 1024  # a seed sealed to one device is about 1.8 KiB
 
 
 def with_chains(store: Store, standing: Standing, signed: Signed, *, arriving: Sequence[Signed] = ()) -> list[Step]:
@@ -56,6 +59,8 @@ def designated(signed: Signed) -> list[PartyId] | None:
 def check_boxes(chain: Iterable[Signed], boxes: Mapping[Hash, bytes]) -> None:
     """All boxes that these statements name came along, and no others. Raises Refusal `bad_boxes` (N27, N47)."""
     if boxes.keys() != frozenset[Hash]().union(*(required_boxes(signed) for signed in chain)):
+        raise Refusal("bad_boxes")
+    if any(b64(sha256(content)) != name or len(content) > MAX_BOX_BYTES for name, content in boxes.items()):
         raise Refusal("bad_boxes")
 
 

@@ -5,7 +5,7 @@ Whoever waits listens before looking, so that nothing slips between. Reading is 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
@@ -17,7 +17,6 @@ from vetrelay.relay.ports import AskingDevice, RelayServices, Store, case_topic,
 from vetrelay.relay.tables import Delivery, Entry, Standing, StoredObject
 
 INTAKE: Final = "intake"
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,9 +133,7 @@ def _bounded(entries: Iterable[Entry], standing: Standing, max_bytes: int) -> It
         yield entry
 
 
-def _case_page(
-    store: Store, asker: AskingDevice, case: CaseId, *, after: int, limit: int, max_bytes: int
-) -> CasePage:
+def _case_page(store: Store, asker: AskingDevice, case: CaseId, *, after: int, limit: int, max_bytes: int) -> CasePage:
     role = _role(store, asker, case)
     standing = _standing(store, case)
     page = list(_bounded(store.cases.page(case, after=after, limit=limit), standing, max_bytes))
@@ -172,8 +169,10 @@ def _shown(objects: Iterable[StoredObject], *, is_intake: bool) -> list[StoredOb
 
     The intake reads its own verdicts' manifests; a message's manifest is not sealed to it, and is not given to it.
     """
-    hidden = "manifest" if is_intake and any(one.role == "slip" for one in objects) else "slip"
-    hidden_roles = {hidden} if is_intake else {"slip"}
+    objects = list(objects)
+    hidden_roles = set() if is_intake else {"slip"}
+    if is_intake and any(one.role == "slip" for one in objects):
+        hidden_roles.add("manifest")
     return [one for one in objects if one.role not in hidden_roles and one.header]
 
 

@@ -1,6 +1,6 @@
 """The ports for payloads: bytes on their way in, bytes at rest, and the rows that say which of them count."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -68,7 +68,7 @@ class Blobs(Protocol):
     async def size_bytes(self, p: Hash) -> int | None:
         """The size of a payload at rest, or None where there is none."""
 
-    def read(self, p: Hash, *, start_bytes: int, size_bytes: int) -> AsyncIterator[bytes]:
+    def read(self, p: Hash, *, start_bytes: int, size_bytes: int) -> AsyncGenerator[bytes, None]:
         """Exactly so many bytes from there, in pieces. Raises Fault `blob_missing`."""
 
     async def remove(self, p: Hash, *, before_ms: int) -> bool:

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 
 from vetrelay.errors import Refusal
 from vetrelay.protocol.age.header import check_sealed_shape
-from vetrelay.protocol.envelope import Envelope, check_addressing, check_sender, check_shape, parse_envelope
+from vetrelay.protocol.envelope import (
+    Envelope,
+    check_addressing,
+    check_sender,
+    check_shape,
+    check_supersedes,
+    parse_envelope,
+)
 from vetrelay.protocol.ids import CaseId, EntryId, EnvelopeId, Hash, PartyId, b64, sha256
 from vetrelay.protocol.roster import Roster
 from vetrelay.protocol.signature import Signed, parse_wire
@@ -222,9 +229,6 @@ def _check_payloads(store: Store, envelope: Envelope, inline: Mapping[Hash, byte
 def _check_verdict(store: Store, envelope: Envelope, sender: PartyId, answered: EntryId) -> None:
     """(N48) The first verdict stands; a later one says which it supersedes, and is the same intake's."""
     earlier = store.envelopes.standing_verdict(envelope.case, answered)
-    if earlier is None and envelope.supersedes is None:
-        return
-    if earlier is not None and envelope.supersedes is None:
-        raise Refusal("verdict_stands")
-    if earlier is None or envelope.supersedes != earlier.entry or earlier.sender != sender:
+    check_supersedes(envelope, earlier.entry if earlier else None)
+    if earlier is not None and earlier.sender != sender:
         raise Refusal("wrong_verdict")

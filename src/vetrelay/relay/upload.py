@@ -38,6 +38,16 @@ class Checksum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """What one request brings: from which offset on, how many bytes where it says so, and how to receive them."""
+
+    offset_bytes: int
+    announced_bytes: int | None
+    checksum: Checksum | None
+    receive: Receive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Created:
     """A new upload, and the secret that its URL ends in: known to nobody else, kept only as a hash."""
 
@@ -115,16 +125,8 @@ async def look(relay: RelayServices, turns: Turns, upload_hash: Hash) -> Progres
         return Progress(upload=upload, offset_bytes=offset_bytes)
 
 
-async def write(
-    relay: RelayServices,
-    turns: Turns,
-    upload_hash: Hash,
-    *,
-    offset_bytes: int,
-    receive: Receive,
-    checksum: Checksum | None,
-) -> Progress:
-    """Take in what a request brings from this offset on; when it returns, that much is durable, and the whole is in.
+async def write(relay: RelayServices, turns: Turns, upload_hash: Hash, incoming: Incoming) -> Progress:
+    """Take in what a request brings; when this returns, that much is durable, and a whole payload is in.
 
     Also when it raises, what arrived is kept, unless a checksum must still vouch for it. Raises what `look` raises,
     Refusal `wrong_offset` (facts: `offset`), `upload_overflow`, `checksum_differs`, `upload_taken_over`, `too_slow`,
@@ -136,19 +138,24 @@ async def write(
     try:
         async with turns.take(upload_hash) as turn:
             upload = await _find(relay, upload_hash)
-            if upload.p is not None and upload.size_bytes == offset_bytes:
-                return Progress(upload=upload, offset_bytes=offset_bytes)
             if upload.p is not None:
-                raise Refusal("wrong_offset", offset=upload.size_bytes)
+                _check_place(upload, incoming, offset_bytes=upload.size_bytes)
+                return Progress(upload=upload, offset_bytes=upload.size_bytes)
             async with _opened(relay, upload) as partial:
-                if partial.offset_bytes != offset_bytes:
-                    raise Refusal("wrong_offset", offset=partial.offset_bytes)
-                await _take_in(relay, turn, upload, partial, receive=receive, checksum=checksum)
+                _check_place(upload, incoming, offset_bytes=partial.offset_bytes)
+                await _take_in(relay, turn, upload, partial, incoming)
                 if partial.offset_bytes == upload.size_bytes:
                     await _finish(relay, upload, partial)
                 return Progress(upload=upload, offset_bytes=partial.offset_bytes)
     finally:
         turns.writing -= 1
+
+
+def _check_place(upload: Upload, incoming: Incoming, *, offset_bytes: int) -> None:
+    if incoming.offset_bytes != offset_bytes:
+        raise Refusal("wrong_offset", offset=offset_bytes)
+    if offset_bytes + (incoming.announced_bytes or 0) > upload.size_bytes:
+        raise Refusal("upload_overflow")
 
 
 async def terminate(relay: RelayServices, turns: Turns, upload_hash: Hash) -> None:
@@ -178,18 +185,17 @@ async def _opened(relay: RelayServices, upload: Upload) -> AsyncIterator[Partial
         await partial.close()
 
 
-async def _take_in(
-    relay: RelayServices, turn: Turn, upload: Upload, partial: Partial, *, receive: Receive, checksum: Checksum | None
-) -> None:
+async def _take_in(relay: RelayServices, turn: Turn, upload: Upload, partial: Partial, incoming: Incoming) -> None:
+    checksum = incoming.checksum
     if checksum is None:
         try:
-            await _receive_all(relay, turn, upload, partial, receive=receive, also=None)
+            await _receive_all(relay, turn, upload, partial, incoming)
         finally:
             relay.checkpoint("upload.received")  # U2
             await partial.sync()  # durable before acknowledged: a cut request's bytes count too
         return
     await partial.hold()
-    await _receive_all(relay, turn, upload, partial, receive=receive, also=checksum.hasher)
+    await _receive_all(relay, turn, upload, partial, incoming)
     if checksum.hasher.digest() != checksum.expected:
         await partial.discard()
         raise Refusal("checksum_differs")
@@ -198,10 +204,9 @@ async def _take_in(
     await partial.sync()  # durable before acknowledged
 
 
-async def _receive_all(
-    relay: RelayServices, turn: Turn, upload: Upload, partial: Partial, *, receive: Receive, also: Hasher | None
-) -> None:
+async def _receive_all(relay: RelayServices, turn: Turn, upload: Upload, partial: Partial, incoming: Incoming) -> None:
     """Append the request's bytes in batches: a thread writes and hashes one while the next arrives."""
+    also = None if incoming.checksum is None else incoming.checksum.hasher
     clock, idle_seconds = asyncio.get_running_loop().time, relay.limits.body_seconds
     pieces: list[bytes] = []
     held_bytes, end_bytes = 0, partial.offset_bytes
@@ -212,7 +217,7 @@ async def _receive_all(
                 if turn.overtaken:
                     raise Refusal("upload_taken_over")
                 turn.queue.receiving.reschedule(clock() + idle_seconds)
-                piece = await receive()
+                piece = await incoming.receive()
                 if not piece:
                     break
                 end_bytes += len(piece)

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -81,7 +81,7 @@ class FileBlobs:
         except FileNotFoundError:
             return None
 
-    async def read(self, p: Hash, *, start_bytes: int, size_bytes: int) -> AsyncIterator[bytes]:
+    async def read(self, p: Hash, *, start_bytes: int, size_bytes: int) -> AsyncGenerator[bytes, None]:
         """Exactly `size_bytes` of a payload from `start_bytes`, in pieces.
 
         Raises Fault `blob_missing` where the file is gone or shorter.

@@ -156,9 +156,7 @@ class FilePartial:
 
     def _hold(self) -> None:
         with disk_faults():
-            file = os.open(
-                self._path.with_suffix(".chunk"), os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600
-            )
+            file = os.open(self._path.with_suffix(".chunk"), os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         self._held = _Held(file, self._offset_bytes, self._hasher.copy())
 
     def _release(self) -> None:

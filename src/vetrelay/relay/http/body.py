@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -22,6 +21,7 @@ else:
     StoredSigned = Signed  # as documented: what is stored is sent as it is, without being parsed again
 
 T = TypeVar("T")
+_DECODERS: Final[dict[type, "msgspec.json.Decoder[Any]"]] = {}
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +98,8 @@ def path_value(request: web.Request, name: str, kind: Any) -> str:
     return value
 
 
-@lru_cache
 def _decoder(kind: type[T]) -> "msgspec.json.Decoder[T]":
-    return msgspec.json.Decoder(kind)
+    # Made once per type: a decoder is a compiled thing.
+    if kind not in _DECODERS:
+        _DECODERS[kind] = msgspec.json.Decoder(kind)
+    return _DECODERS[kind]

@@ -31,7 +31,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
             "chain_moved", "roster_moved", "id_used", "object_taken", "verdict_stands", "statement_repeated",
             "already_a_member", "case_closed", "device_added_twice", "last_admin", "no_intake",
         ),
-        HTTPStatus.GONE: ("invitation_used", "invitation_expired", "door_closed"),
+        HTTPStatus.GONE: ("invitation_used", "invitation_expired", "door_closed", "object_gone"),
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("too_large", "case_full"),
         HTTPStatus.FAILED_DEPENDENCY: ("payloads_missing",),
         HTTPStatus.TOO_MANY_REQUESTS: ("too_fast", "too_many_rotates"),

@@ -12,6 +12,7 @@ from vetrelay.relay.ports import RelayServices
 RELAY: Final = web.AppKey("relay", RelayServices)
 
 RouteHandler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
+ExpectHandler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class Route:
     refusals: tuple[HTTPStatus, ...] = ()
     bearer: bool = True
     query: Mapping[str, str] = field(default_factory=dict)
-    expect: RouteHandler | None = None
+    expect: ExpectHandler | None = None
 
 
 def register(app: web.Application, route: Route) -> None:
@@ -37,5 +38,5 @@ def register(app: web.Application, route: Route) -> None:
         route.method,
         route.path,
         route.handler,
-        expect_handler=route.expect,  # type: ignore[arg-type]  # aiohttp types it as returning None only
+        expect_handler=route.expect,
     )

@@ -12,7 +12,7 @@ from typing import Final
 from vetrelay.errors import Refusal
 from vetrelay.protocol.ids import PATTERN_32, CaseId, Hash
 from vetrelay.relay.payloads import Hasher
-from vetrelay.relay.upload import Checksum
+from vetrelay.relay.upload import SECRET_BYTES, Checksum, url_hash
 
 VERSION: Final = "1.0.0"
 EXTENSIONS: Final = "creation,creation-with-upload,checksum,expiration,termination"
@@ -24,6 +24,7 @@ ALGORITHMS: Final[Mapping[str, Callable[[], Hasher]]] = {
 MAX_METADATA_CHARACTERS: Final = 1024
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,15}")
 _HASH: Final = re.compile(PATTERN_32)
+_SECRET: Final = re.compile(rf"[A-Za-z0-9_-]{{{-(-SECRET_BYTES * 4 // 3)}}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,13 @@ def parse_checksum(untrusted_text: str | None) -> Checksum | None:
     if len(expected) != len(hasher.digest()):
         raise Refusal("bad_checksum", algorithms=sorted(ALGORITHMS))
     return Checksum(hasher=hasher, expected=expected)
+
+
+def parse_secret(untrusted_text: str) -> Hash:
+    """What an upload is known by, from the last part of its URL. Raises Refusal `upload_unknown`."""
+    if not _SECRET.fullmatch(untrusted_text):
+        raise Refusal("upload_unknown")
+    return url_hash(untrusted_text)
 
 
 def http_date(time_ms: int) -> str:

@@ -36,7 +36,10 @@ _BLANK_SLIP: Final = (
 )
 _OF_ENTRIES: Final = objects.c.entry.in_(bindparam("of_entries", expanding=True))
 _SIZES: Final = (
-    select(objects.c.entry, func.sum(func.length(objects.c.header) + func.coalesce(func.length(objects.c.payload), 0)))
+    select(
+        objects.c.entry,
+        func.sum(func.length(objects.c.header) + func.coalesce(func.length(objects.c.payload), 0)).label("size_bytes"),
+    )
     .where(objects.c.case == bindparam("of_case"), _OF_ENTRIES)
     .group_by(objects.c.entry)
 )
@@ -117,7 +120,7 @@ class SqlEnvelopes:
 
     def object_bytes(self, case: CaseId, entries: Collection[EntryId]) -> Mapping[EntryId, int]:
         """How much of headers and inline payloads each of these envelopes holds."""
-        return {row[0]: row[1] for row in self._batch.rows(_SIZES, {"of_case": case, "of_entries": list(entries)})}
+        return {row.entry: row.size_bytes for row in self._batch.rows(_SIZES, {"of_case": case, "of_entries": list(entries)})}
 
     def objects(self, case: CaseId, entries: Collection[EntryId]) -> Mapping[EntryId, Sequence[StoredObject]]:
         """The objects of these envelopes, in the order of their roles."""

@@ -1,0 +1,169 @@
+"""`send read save verify`: speaking in a case, and taking out of it what others said."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from vetrelay.cli.find import find_case
+from vetrelay.cli.home import with_end
+from vetrelay.cli.outbox_words import bring_up_to_date
+from vetrelay.cli.reading import freshest, thread_json, thread_lines
+from vetrelay.cli.run import EndCommand, IdText
+from vetrelay.cli.terminal import Exit, Line, answer, answer_json, answer_lines, may_ask, note, printable
+from vetrelay.cli.words import count, local, problem_sentence
+from vetrelay.client.end import End
+from vetrelay.client.fetch import NotSaved, Saved, save_attachments
+from vetrelay.client.follow import follow
+from vetrelay.client.recheck import Recheck, verify_case
+from vetrelay.client.say import say
+from vetrelay.client.thread import find_entry, read_thread
+from vetrelay.errors import SENTENCES, Refusal
+
+PURPOSES = ("wound", "skin", "eye")
+FROM_INPUT = "-"
+
+
+@click.command(cls=EndCommand)
+@click.argument("case", type=IdText())
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--text", help="What to say; `-` reads it from standard input.")
+@click.option("--purpose", type=click.Choice(PURPOSES), help="What the photos show: these are kept larger.")
+@click.option("--keep-original", is_flag=True, help="Keep the untouched originals, with all that is hidden in them.")
+@with_end
+async def send(
+    end: End, case: str, files: tuple[Path, ...], *, text: str | None, purpose: str | None, keep_original: bool
+) -> None:
+    r"""Send a message with files; prints its id. `-` as CASE means the only case.
+
+    \b
+    Examples:
+      vetrelay send 8fK2xQ --text 'Luna scratches her ear.' ear.jpg --purpose skin
+      fortune | vetrelay send - --text -
+    """
+    if text == FROM_INPUT:
+        if may_ask():
+            note("type the message; Ctrl-D ends it")
+        text = sys.stdin.read().rstrip("\n")
+    found = find_case(end, case)
+    await bring_up_to_date(end)
+    promised, receipt = await say(
+        end, found, text=text or "", files=files, purpose=purpose, keep_original=keep_original
+    )
+    answer(promised.path.rsplit("/", 1)[1])
+    end.journal.report(promised.id)
+    with_files = f" with {count(len(files), 'file')}" if files else ""
+    note(f"safe at the clinic's message server{with_files}, {local(receipt.time)}")
+
+
+@click.command(cls=EndCommand)
+@click.argument("case", type=IdText())
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@with_end
+async def read(end: End, case: str, *, as_json: bool) -> None:
+    r"""Read a case from its beginning. `-` as CASE means the only case.
+
+    \b
+    Example:
+      vetrelay read 8fK2xQ
+    """
+    found = find_case(end, case)
+    thread = read_thread(end, found, await freshest(end, found))
+    if as_json:
+        answer_json(thread_json(thread))
+    else:
+        answer_lines(thread_lines(thread))
+
+
+@click.command(cls=EndCommand)
+@click.argument("case", type=IdText())
+@click.argument("envelope", metavar="MESSAGE", type=IdText())
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Folder to write into.")
+@click.option("--original", is_flag=True, help="The unsafe originals, as NAME.unsafe, instead of the checked copies.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@with_end
+async def save(end: End, case: str, envelope: str, *, out: Path, original: bool, as_json: bool) -> int:
+    r"""Save the files of a message: the checked copies. Nothing is overwritten.
+
+    \b
+    Example:
+      vetrelay save 8fK2xQ mR3bV0cJ5nq0tXW2yD7hKg --out ~/luna
+    """
+    found = find_case(end, case)
+    entry = find_entry(read_thread(end, found, await freshest(end, found)), envelope)
+    if entry.problem:
+        raise Refusal(entry.problem)
+    if not entry.attachments:
+        raise Refusal("no_files")
+    saved, missed = await save_attachments(end, entry, out, original=original)
+    if as_json:
+        answer_json({"saved": [_saved_json(one) for one in saved], "missed": [_missed_json(one) for one in missed]})
+    else:
+        for one in saved:
+            answer(printable(str(one.path)))
+    for lost in missed:
+        note(f"{printable(lost.name)}: {SENTENCES[lost.code]} [{lost.code}]")
+    if missed:
+        raise Refusal("not_all_saved")
+    return Exit.OK
+
+
+def _saved_json(one: Saved) -> dict[str, str]:
+    from vetrelay.cli.reading import hex_of
+
+    return {"path": str(one.path), "role": one.role, "sha256": hex_of(one.sha256)}
+
+
+def _missed_json(one: NotSaved) -> dict[str, str]:
+    return {"name": one.name, "code": one.code}
+
+
+@click.command(cls=EndCommand)
+@click.argument("case", type=IdText())
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@with_end
+async def verify(end: End, case: str, *, as_json: bool) -> int:
+    r"""Check a whole case again from scratch: every signature, every link, every seal.
+
+    \b
+    Example:
+      vetrelay verify 8fK2xQ
+    """
+    found = find_case(end, case)
+    await follow(end, found)
+    checked = await verify_case(end, found)
+    if as_json:
+        answer_json(_recheck_json(checked))
+    else:
+        answer_lines(_recheck_lines(checked))
+    if checked.problems:
+        raise Refusal("does_not_hold")
+    return Exit.OK
+
+
+def _recheck_json(checked: Recheck) -> dict[str, object]:
+    return {
+        "case": checked.case,
+        "positions": checked.positions,
+        "statements": checked.statements,
+        "envelopes": checked.envelopes,
+        "opened": checked.opened,
+        "not_for_us": checked.not_for_us,
+        "head": checked.head,
+        "problems": [{"n": n, "code": code} for n, code in checked.problems],
+    }
+
+
+def _recheck_lines(checked: Recheck) -> list[Line]:
+    sealed = count(checked.not_for_us, "message is", "messages are")
+    lines = [
+        Line(text=f"{count(checked.positions, 'position')} in one unbroken chain, signed by the message server"),
+        Line(text=f"{count(checked.statements, 'statement')} on who takes part, each allowed where it stands"),
+        Line(
+            text=f"{checked.opened} of {count(checked.envelopes, 'message')} for us opened and match their signatures"
+        ),
+        Line(text=f"{sealed} for others, and cannot be opened here", style="quiet"),
+        Line(text=f"head {checked.head}", style="quiet"),
+    ]
+    wrong = [Line(text=f"position {n}: {problem_sentence(code)} [{code}]", style="bad") for n, code in checked.problems]
+    return lines + (wrong or [Line(text="everything holds", style="good")])

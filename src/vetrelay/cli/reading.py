@@ -1,0 +1,122 @@
+"""Reading a case: the freshest state that can be had, the JSON form, and the page for a person."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from vetrelay.cli.terminal import Line, note, printable
+from vetrelay.cli.words import ROLES, VERDICTS, amount, local, problem_sentence, reason_sentence, utc
+from vetrelay.client.end import End
+from vetrelay.client.follow import Followed, follow_or_recall, recall
+from vetrelay.client.thread import AttachmentView, EntryView, ObjectView, Thread
+from vetrelay.errors import Refusal
+from vetrelay.protocol.ids import CaseId, Hash, unb64
+
+
+async def freshest(end: End, case: CaseId) -> Followed:
+    """The case up to now; what is kept here, with a word about it, where the message server cannot say more."""
+    try:
+        followed, reached = await follow_or_recall(end, case)
+    except Refusal as refused:
+        # Removed from the case, or the relay contradicts itself: what was received stays readable.
+        if not end.journal.case(case).tail.n:
+            raise
+        note(f"vetrelay: {refused.sentence} Shown is what is kept here.")
+        return recall(end, case)
+    if not reached:
+        note("the message server cannot be reached; shown is what is kept here")
+    return followed
+
+
+def hex_of(sha256: Hash) -> str:
+    """A hash as `sha256sum` prints it."""
+    return unb64(sha256).hex()
+
+
+def object_json(view: ObjectView) -> dict[str, Any]:
+    """One thing that can be saved."""
+    return {
+        "role": view.role,
+        "name": view.name,
+        "media_type": view.media_type,
+        "size_bytes": view.size_bytes,
+        "sha256": hex_of(view.sha256),
+    }
+
+
+def attachment_json(view: AttachmentView) -> dict[str, Any]:
+    """A file of a message."""
+    return {
+        "name": view.name,
+        "media_type": view.media_type,
+        "size_bytes": view.size_bytes,
+        "sha256": hex_of(view.sha256),
+        "verdict": view.verdict,
+        "reason": view.reason,
+        "notes": list(view.notes),
+        "objects": [object_json(part) for part in view.objects],
+    }
+
+
+def entry_json(entry: EntryView) -> dict[str, Any]:
+    """One thing said."""
+    author = entry.author
+    return {
+        "n": entry.n,
+        "envelope": entry.envelope,
+        "class": entry.class_,
+        "kind": entry.kind,
+        "from": {"party": author.party, "person": author.person, "name": author.name, "role": author.role},
+        "sent_at": utc(entry.sent_at_ms),
+        "accepted_at": utc(entry.accepted_at_ms),
+        "text": entry.text,
+        "attachments": [attachment_json(view) for view in entry.attachments],
+        "problem": entry.problem,
+    }
+
+
+def thread_json(thread: Thread) -> dict[str, Any]:
+    """A case as it reads now."""
+    return {"case": thread.case, "title": thread.title, "entries": [entry_json(entry) for entry in thread.entries]}
+
+
+def heading(thread: Thread) -> Iterator[Line]:
+    """What the case is about."""
+    yield Line(text=printable(thread.title), style="title")
+    state = ", closed" if thread.followed.roster.closed else ""
+    yield Line(text=f"case {thread.case}{state}", style="quiet")
+
+
+def entry_lines(entry: EntryView) -> Iterator[Line]:
+    """One thing said, for a person."""
+    role = ROLES.get(entry.author.role, entry.author.role)
+    internal = ", internal" if entry.class_ == "internal" else ""
+    yield Line()
+    yield Line(text=f"{printable(entry.author.name)}, {role}{internal}", style="title")
+    yield Line(text=f"{local(entry.accepted_at_ms)}  message {entry.envelope}", style="quiet")
+    if entry.problem:
+        yield Line(text=f"not shown: {problem_sentence(entry.problem)} [{entry.problem}]", style="bad", indent=2)
+    elif entry.text:
+        for paragraph in printable(entry.text, lines=True).splitlines():
+            yield Line(text=paragraph, indent=2)
+    for view in entry.attachments:
+        yield from attachment_lines(view)
+
+
+def attachment_lines(view: AttachmentView) -> Iterator[Line]:
+    """A file, its state in the words of the screen, and what was done to it."""
+    words, style = VERDICTS[view.verdict]
+    notes = f" ({', '.join(map(printable, view.notes))})" if view.notes else ""
+    yield Line(text=f"{printable(view.name)}  {amount(view.size_bytes)}  {words}{notes}", style=style, indent=2)
+    reason = reason_sentence(view.reason)
+    if reason:
+        yield Line(text=printable(reason), style="quiet", indent=4)
+
+
+def thread_lines(thread: Thread) -> Iterator[Line]:
+    """The whole case, for a person."""
+    yield from heading(thread)
+    for entry in thread.entries:
+        yield from entry_lines(entry)
+    if not thread.entries:
+        yield Line()
+        yield Line(text="nothing has been said yet", style="quiet")

@@ -1,0 +1,77 @@
+"""Answering one envelope: slip, files, verdict. The steps of the crash table stand here in order, each with its name."""
+
+import asyncio
+from functools import partial
+
+from vetrelay.client.follow import envelope_of, party_of, recall
+from vetrelay.client.opening import slip_of
+from vetrelay.client.outbox import deliver, promise_envelope, upload_payloads
+from vetrelay.client.promises import Outgoing
+from vetrelay.errors import Fault, Refusal
+from vetrelay.intake.intake import Intake
+from vetrelay.intake.jobs import Job
+from vetrelay.intake.judge import judge
+from vetrelay.intake.persist import persist
+from vetrelay.intake.publish import Judged, fitting, intent_of, refused, verdict_draft
+from vetrelay.protocol.envelope import Envelope, recipients_of
+
+_UPLOADS_AT_ONCE = 4
+
+
+async def answer(intake: Intake, job: Job) -> None:
+    """Brings a job to its verdict; done again after a kill at any point, there is still exactly one.
+
+    Raises the Refusal that says that this intake cannot give a verdict on this envelope any more.
+    """
+    promised = intake.end.journal.intended(intent_of(job.case, job.entry))
+    if promised is None:
+        promised = await _promised(intake, job)
+        intake.checkpoint("promised")
+    await persist(partial(upload_payloads, intake.end, promised, at_once=_UPLOADS_AT_ONCE))
+    intake.checkpoint("uploaded")
+    await persist(partial(deliver, intake.end, promised))
+    intake.checkpoint("submitted")
+    intake.jobs.publish(job.entry, now_ms=intake.end.now_ms())
+    intake.checkpoint("published")
+    intake.end.journal.forget(promised.id)
+
+
+async def _promised(intake: Intake, job: Job) -> Outgoing:
+    end, intent = intake.end, intent_of(job.case, job.entry)
+    found = envelope_of(end, job.case, job.entry)
+    followed = intake.known.get(job.case) or recall(end, job.case)
+    sender = party_of(followed.roster, found[2].device) if found else None
+    if found is None or sender is None:
+        raise Fault("jobs_damaged")
+    envelope = found[2]
+    judgements = await _judgements(intake, job, envelope)
+    readers = len(recipients_of(followed.roster, envelope.audience, sender=end.keyring.party, own=sender))
+    judgements = _fitted(judgements, readers=readers)
+    draft = verdict_draft(end, job.entry, envelope, sender=sender, judgements=judgements)
+    sealed = tuple(copy for one in judgements for copy in one.sealed)
+    return await persist(lambda: promise_envelope(end, intent, draft, sealed, known=intake.known.get(job.case)))
+
+
+async def _judgements(intake: Intake, job: Job, envelope: Envelope) -> tuple[Judged, ...]:
+    """One for each attachment. A slip that is broken, or lifted from elsewhere (N14, N41), refuses them all unopened."""
+    try:
+        slip = slip_of(intake.end, envelope)
+    except Refusal:
+        return tuple(refused(ref.p, "slip_unusable") for ref in envelope.of_role("attachment"))
+    outcomes = await asyncio.gather(
+        *(judge(intake, job, envelope, file, purpose=slip.hints.purpose) for file in slip.files),
+        return_exceptions=True,  # one that fails stops no other, and none goes on behind our back
+    )
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return tuple(outcome for outcome in outcomes if isinstance(outcome, Judged))
+
+
+def _fitted(judgements: tuple[Judged, ...], *, readers: int) -> tuple[Judged, ...]:
+    kept = fitting(judgements, readers=readers)
+    spooled = {copy.spool for one in kept for copy in one.sealed}
+    for copy in (copy for one in judgements for copy in one.sealed):
+        if copy.spool not in spooled:
+            copy.spool.unlink()
+    return kept

@@ -1,0 +1,107 @@
+"""The intake's process: asks the clock and the dice once, proves the jail, and works until it is told to stop."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import uvloop
+
+from vetrelay.client.end import open_end
+from vetrelay.config import IntakeConfig
+from vetrelay.errors import Fault
+from vetrelay.inspection.inspect import Inspector, Settings
+from vetrelay.intake.admission import admitted, write_offer
+from vetrelay.intake.intake import Checkpoint, Intake
+from vetrelay.intake.jobs import JobTable
+from vetrelay.intake.rotate import DAY_MS
+from vetrelay.intake.service import tidy, work
+from vetrelay.intake.turns import Turns
+from vetrelay.telemetry import event_log, set_up_logs
+
+LOCK: Final = "intake.lock"
+
+Ready = Callable[[Path], None]
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _go_on(_step: str) -> None:
+    """Outside tests nothing happens between two steps."""
+
+
+def run(config: IntakeConfig, *, ready: Ready | None = None) -> None:
+    """Serves until SIGTERM or SIGINT, on uvloop. Raises as `serve` does."""
+    uvloop.run(serve(config, ready=ready))
+
+
+async def serve(config: IntakeConfig, *, ready: Ready | None = None, checkpoint: Checkpoint = _go_on) -> None:
+    """Runs the intake until SIGTERM or SIGINT; then jobs under way are left to the job table.
+
+    `ready` hears where the offer is, once it is enrolled. Raises Fault `no_sandbox` or `sandbox_failed` before anything
+    else where files cannot be confined, `already_running`; Refusal for what its enrolment was refused with.
+    """
+    set_up_logs(as_json=config.log_json)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    working = asyncio.create_task(_work(config, ready, checkpoint))
+    waiting = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+        working.cancel()  # does nothing to work that has ended by itself
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+    event_log()("intake.stopped")
+
+
+@contextlib.contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Two intakes on one folder would each clear away what the other has in hand."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(home / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as held:
+        raise Fault("already_running") from held
+    finally:
+        os.close(lock)
+
+
+async def _work(config: IntakeConfig, ready: Ready | None, checkpoint: Checkpoint) -> None:
+    home = Path(config.data)
+    slots = config.parallel_jobs or os.cpu_count() or 1
+    async with contextlib.AsyncExitStack() as opened:
+        opened.enter_context(_alone(home))
+        # The jail is proved first, and its zygotes are started before this process holds a key.
+        settings = Settings(parallel_jobs=slots, heic=config.heic)
+        inspector = await opened.enter_async_context(Inspector.start(settings))
+        keyring = await admitted(config, now_ms=_now_ms, random_bytes=os.urandom)
+        end = await opened.enter_async_context(open_end(home, keyring, now_ms=_now_ms, random_bytes=os.urandom))
+        jobs = opened.enter_context(contextlib.closing(JobTable(home)))
+        tidy(end, jobs)
+        offer = write_offer(config, keyring)
+        if ready is not None:
+            ready(offer)
+        await work(
+            Intake(
+                end=end,
+                inspector=inspector,
+                jobs=jobs,
+                turns=Turns(slots),
+                checkpoint=checkpoint,
+                wait_seconds=config.wait_seconds,
+                rotate_ms=config.rotate_days * DAY_MS,
+            )
+        )

@@ -1,0 +1,113 @@
+"""The intake's work: read the inbox into the job table, answer every job, rotate the key. Several cases at once."""
+
+import asyncio
+from functools import partial
+from typing import Final
+
+from vetrelay.client.end import End
+from vetrelay.client.follow import Followed
+from vetrelay.client.news import take_news
+from vetrelay.errors import Refusal, VetRelayError
+from vetrelay.intake.answer import answer
+from vetrelay.intake.collect import collect
+from vetrelay.intake.intake import Intake
+from vetrelay.intake.jobs import Job, JobTable, State
+from vetrelay.intake.persist import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, may_pass, persist
+from vetrelay.intake.publish import entry_of
+from vetrelay.intake.rotate import DAY_MS, begin_rotation, complete_rotation, drop_old_keys, may_drop
+from vetrelay.telemetry import event_log, place_of
+
+ROTATION_CHECK_SECONDS: Final = 15 * 60
+REMEMBER_JOBS_MS: Final = 90 * DAY_MS
+
+
+def tidy(end: End, jobs: JobTable) -> None:
+    """Clears away what a kill left behind: interrupted jobs go back into the queue, what nothing refers to goes."""
+    jobs.recover()
+    jobs.sweep(before_ms=end.now_ms() - REMEMBER_JOBS_MS)
+    for promised in end.journal.receipted():
+        if jobs.state(entry_of(promised.intent)) is State.PUBLISHED:
+            end.journal.forget(promised.id)
+    awaited = end.journal.spooled()
+    for spool in end.journal.spool.iterdir():
+        if spool not in awaited:
+            spool.unlink()
+
+
+async def work(intake: Intake) -> None:
+    """Works until it is cancelled; jobs under way are left to the job table.
+
+    Raises the Refusal that says that this device may not read its inbox any more.
+    """
+    arrived: asyncio.Queue[Job] = asyncio.Queue()
+    for job in intake.jobs.open_jobs():
+        arrived.put_nowait(job)
+    event_log()("intake.works", jobs=arrived.qsize())
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_read_inbox(intake, arrived))
+            group.create_task(_keep_rotating(intake))
+            while True:
+                job = await arrived.get()
+                group.create_task(_carry_out(intake, job))
+    except ExceptionGroup as ended:
+        raise ended.exceptions[0] from None  # what ended one task has ended them all
+
+
+async def _read_inbox(intake: Intake, arrived: asyncio.Queue[Job]) -> None:
+    while True:
+        await persist(partial(_read_once, intake, arrived))
+
+
+async def _read_once(intake: Intake, arrived: asyncio.Queue[Job]) -> None:
+    taken = 0
+
+    def keep(followed: Followed) -> None:
+        nonlocal taken
+        new = collect(intake.end, intake.jobs, followed)
+        for job in new:
+            arrived.put_nowait(job)
+        taken += len(new)
+        if new:
+            intake.checkpoint("stored")
+
+    # Durable before acknowledged: `keep` has committed the jobs when `take_news` acknowledges.
+    await take_news(intake.end, wait_seconds=intake.wait_seconds, known=intake.known, keep=keep)
+    intake.read_to_the_end_ms = intake.end.now_ms()
+    if taken:
+        event_log()("intake.jobs_stored", jobs=taken)
+        intake.checkpoint("acknowledged")
+
+
+async def _carry_out(intake: Intake, job: Job) -> None:
+    """Answers a job; whatever goes wrong concerns this job alone, and is tried again unless the relay said no for good."""
+    wait_seconds = FIRST_WAIT_SECONDS
+    while True:
+        try:
+            await answer(intake, job)
+        except VetRelayError as stopped:
+            if not may_pass(stopped):
+                intake.jobs.end(job.entry, stopped.code, now_ms=intake.end.now_ms())
+                event_log()("intake.job_ended", code=stopped.code)
+                return
+            event_log()("intake.job_waits", code=stopped.code)
+        except Exception as error:  # noqa: BLE001 - a fault of ours in one job must not stop the others
+            event_log()("intake.job_failed", error=type(error).__name__, where=place_of(error))
+        else:
+            event_log()("intake.published", milliseconds=intake.end.now_ms() - job.accepted_ms)
+            return
+        await asyncio.sleep(wait_seconds)
+        wait_seconds = min(2 * wait_seconds, LONGEST_WAIT_SECONDS)
+
+
+async def _keep_rotating(intake: Intake) -> None:
+    while True:
+        intake.end = begin_rotation(intake.end, every_ms=intake.rotate_ms)
+        try:
+            intake.end = await persist(lambda: complete_rotation(intake.end))
+        except Refusal as refused:
+            event_log()("intake.rotation_refused", code=refused.code)
+        idle = intake.jobs.is_idle()
+        if may_drop(intake.end, idle=idle, read_to_the_end_ms=intake.read_to_the_end_ms):
+            intake.end = drop_old_keys(intake.end)
+        await asyncio.sleep(ROTATION_CHECK_SECONDS)

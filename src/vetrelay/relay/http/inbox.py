@@ -1,0 +1,163 @@
+"""Routes of inboxes: a case's, a device's, and acknowledging. Long-poll is the only way of waiting."""
+
+from http import HTTPStatus
+
+import msgspec
+from aiohttp import web
+
+from vetrelay.protocol.ids import CaseId, Count, b64
+from vetrelay.relay.http.auth import require_device
+from vetrelay.relay.http.body import Answer, Request, StoredSigned, json_response, number, path_value, read_json
+from vetrelay.relay.http.routes import RELAY, Route
+from vetrelay.relay.inbox import Item, acknowledge, read_case, read_device
+from vetrelay.relay.ports import RelayServices
+from vetrelay.relay.tables import StoredObject
+
+DEFAULT_ITEMS = 100
+MAX_ITEMS = 200
+
+
+class ObjectPart(Answer, frozen=True):
+    """An object's age header, and its payload where it travelled in the submit."""
+
+    h0: str
+    role: str
+    header: str
+    payload: str | None
+
+
+class ItemPart(Answer, frozen=True):
+    """One position of the log; `signed` is null for an envelope that is not for the asker."""
+
+    n: int
+    time: int
+    kind: int
+    entry: str
+    signed: StoredSigned | None
+    objects: list[ObjectPart]
+
+
+class CaseInboxAnswer(Answer, frozen=True):
+    """Positions of a case's log in order, and the signed head of its end."""
+
+    items: list[ItemPart]
+    head: StoredSigned
+
+
+class DeliveryPart(Answer, frozen=True):
+    """One place of a device's inbox: which position of which case's log, and of which kind."""
+
+    seq: int
+    case: str
+    n: int
+    kind: int
+
+
+class InboxAnswer(Answer, frozen=True):
+    """Places of a device's inbox in order, the signed heads of the cases they point into, and whether these were all."""
+
+    items: list[DeliveryPart]
+    heads: dict[str, StoredSigned]
+    caught_up: bool
+
+
+class AckRequest(Request, frozen=True):
+    """How far the device has its inbox safely."""
+
+    upto: Count
+
+
+class AckAnswer(Answer, frozen=True):
+    """How far the relay knows that; never less than before."""
+
+    acked: int
+
+
+async def get_case_inbox(request: web.Request) -> web.Response:
+    """Read a case from a cursor on."""
+    relay, asker = request.app[RELAY], await require_device(request)
+    page = await read_case(
+        relay,
+        asker,
+        path_value(request, "case", CaseId),
+        after=number(request, "after", 0, at_most=2**53),
+        limit=number(request, "limit", DEFAULT_ITEMS, at_most=MAX_ITEMS),
+        wait_seconds=_wait_seconds(request, relay),
+    )
+    head = msgspec.Raw(relay.heads.page(page.standing, now_ms=relay.now_ms()))
+    return json_response(CaseInboxAnswer(items=[_item(item) for item in page.items], head=head))
+
+
+async def get_inbox(request: web.Request) -> web.Response:
+    """Read what is new for this device, in all its cases."""
+    relay, asker = request.app[RELAY], await require_device(request)
+    page = await read_device(
+        relay,
+        asker,
+        after=number(request, "after", 0, at_most=2**53),
+        limit=number(request, "limit", DEFAULT_ITEMS, at_most=MAX_ITEMS),
+        wait_seconds=_wait_seconds(request, relay),
+    )
+    items = [DeliveryPart(seq=one.seq, case=one.case, n=one.n, kind=int(one.kind)) for one in page.items]
+    now_ms = relay.now_ms()
+    heads = {case: msgspec.Raw(relay.heads.page(standing, now_ms=now_ms)) for case, standing in page.standings.items()}
+    return json_response(InboxAnswer(items=items, heads=heads, caught_up=page.caught_up))
+
+
+async def post_ack(request: web.Request) -> web.Response:
+    """Acknowledge: from here on the device needs nothing of what came before."""
+    asker = await require_device(request)
+    wanted = await read_json(request, AckRequest)
+    return json_response(AckAnswer(acked=await acknowledge(request.app[RELAY], asker, upto=wanted.upto)))
+
+
+def _wait_seconds(request: web.Request, relay: RelayServices) -> float:
+    return float(number(request, "wait", 0, at_most=relay.limits.wait_seconds))
+
+
+def _item(item: Item) -> ItemPart:
+    entry = item.entry
+    return ItemPart(
+        n=entry.n,
+        time=entry.time_ms,
+        kind=int(entry.kind),
+        entry=entry.entry,
+        signed=None if item.signed is None else msgspec.Raw(item.signed),
+        objects=[_object(one) for one in item.objects],
+    )
+
+
+def _object(one: StoredObject) -> ObjectPart:
+    payload = None if one.payload is None else b64(one.payload)
+    return ObjectPart(h0=one.h0, role=one.role, header=b64(one.header), payload=payload)
+
+
+_CURSOR = {"limit": "at most so many items (100, never more than 200)", "wait": "seconds to wait for something new"}
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/v1/cases/{case}/inbox",
+        handler=get_case_inbox,
+        summary="Read a case: its log from a cursor on, with what is sealed to the asker. Ends in a signed head.",
+        gives=CaseInboxAnswer,
+        refusals=(HTTPStatus.FORBIDDEN,),
+        query={"after": "the last position known", **_CURSOR},
+    ),
+    Route(
+        method="GET",
+        path="/v1/inbox",
+        handler=get_inbox,
+        summary="Read a device's merged inbox: gap-free, at least once.",
+        gives=InboxAnswer,
+        query={"after": "the last place known", **_CURSOR},
+    ),
+    Route(
+        method="POST",
+        path="/v1/inbox/ack",
+        handler=post_ack,
+        summary="Acknowledge up to a place; never goes back.",
+        takes=AckRequest,
+        gives=AckAnswer,
+    ),
+)
