@@ -6,6 +6,7 @@ Only what is sealed differs from the real thing: boxes, headers and payloads are
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import ParamSpec
@@ -151,6 +152,12 @@ class ActingParty:
         """One of its devices."""
         return self.devices[name]
 
+    def copy(self) -> "ActingParty":
+        """The same party, which may now go another way."""
+        other = copy(self)
+        other.devices, other.chain = dict(self.devices), list(self.chain)
+        return other
+
     def key_step(self, gen: int, devices: Iterable[DeviceId], *, back: Hash | None = None) -> KeyStep:
         """A generation of the party's key, boxed for these devices."""
         boxes = tuple(Box(device=device, sha256=named_hash(f"box {self.name} {gen} {device}")) for device in devices)
@@ -289,6 +296,17 @@ class RunningCase:
     tails: list[Tail] = field(default_factory=list)
     rosters: list[Roster] = field(default_factory=list)
     now_ms: int = START_MS
+
+    def copy(self) -> "RunningCase":
+        """The same case, which may now go another way."""
+        return RunningCase(
+            relay=self.relay,
+            case=self.case,
+            log=list(self.log),
+            tails=list(self.tails),
+            rosters=list(self.rosters),
+            now_ms=self.now_ms,
+        )
 
     @property
     def roster(self) -> Roster:

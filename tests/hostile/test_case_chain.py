@@ -1,7 +1,8 @@
 """N28, N31, N43, N44, N46, N50, N55: what nobody can write into a case, whatever they hold. One row per attempt."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any
 
 import pytest
@@ -68,6 +69,13 @@ class Scene:
 
 
 def scene() -> Scene:
+    """A scene of one's own."""
+    made = first_scene()
+    return Scene(**{each.name: getattr(made, each.name).copy() for each in fields(made)})
+
+
+@cache
+def first_scene() -> Scene:
     """Everybody in their place."""
     clinic, intake = ActingParty("clinic", "clinic"), ActingParty("intake", "machine")
     clinic.take(clinic.device_add("desk", role="desk"))

@@ -239,7 +239,7 @@ def genesis_with(**change: Any) -> Signed:  # any field of genesis
 
 GENESIS = ActingParty("clinic", "clinic")
 STEP = GENESIS.state.generation
-BEGINNINGS = {
+BEGINNINGS: dict[str, tuple[str, Callable[[], Signed]]] = {
     "a party named": ("chain_moved", lambda: genesis_with(party=named_hash("party"))),
     "a place named": ("chain_moved", lambda: genesis_with(seq=1)),
     "a predecessor named": ("chain_moved", lambda: genesis_with(prev=named_hash("prev"))),

@@ -75,7 +75,7 @@ def keep_keyring(home: Path, keyring: Keyring, *, passphrase: str | None) -> Non
 
 @contextmanager
 def at_work(home: Path) -> Iterator[None]:
-    """One command at a time in a home folder: two would write one journal from two memories of it."""
+    """One at a time, where the identity itself is made or changed; verbs take their own turns in the journal."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(home / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -97,7 +97,7 @@ async def end_of(run: Run, keyring: Keyring) -> AsyncIterator[End]:
 
 
 def with_end(verb: Callable[Concatenate[End, P], Awaitable[T]]) -> Callable[P, T]:
-    """Makes a command of a verb: alone in its home folder, as the identity that lives there."""
+    """Makes a command of a verb: as the identity that lives in the home folder."""
 
     @functools.wraps(verb)
     def command(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -108,7 +108,6 @@ def with_end(verb: Callable[Concatenate[End, P], Awaitable[T]]) -> Callable[P, T
             async with end_of(run, keyring) as end:
                 return await verb(end, *args, **kwargs)
 
-        with at_work(run.home):
-            return asyncio.run(work())
+        return asyncio.run(work())
 
     return command

@@ -3,8 +3,9 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -13,13 +14,21 @@ from vetrelay.cli.run import EndCommand
 from vetrelay.cli.terminal import Line, answer_json, answer_lines, note, printable
 from vetrelay.cli.words import VERDICTS, amount
 from vetrelay.client.fetch import free_path
-from vetrelay.client.progress import Step
 from vetrelay.errors import Refusal
 from vetrelay.inspection.inspect import Finding, Inspector, Settings, finding_as_json
 from vetrelay.inspection.words import Verdict
 
 PURPOSES: Final = ("wound", "skin", "eye")
-_ORDER: Final = {verdict: at for at, verdict in enumerate(Verdict)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """A file that was inspected: what is told of it, without the contents of what was made."""
+
+    path: Path
+    verdict: Verdict
+    told: dict[str, Any]
+    written: tuple[str, ...]
 
 
 @click.command(cls=EndCommand)
@@ -34,56 +43,49 @@ def inspect(*, files: tuple[Path, ...], out: Path | None, purpose: str | None, a
     Example:
       vetrelay inspect ear.jpg scan.pdf --out checked
     """
-    looked = asyncio.run(_looked_at(files, purpose, out))
-    counts = Counter(finding.verdict for _, finding, _ in looked)
+    looked, unread = asyncio.run(_looked_at(files, purpose, out))
+    counts = Counter(one.verdict for one in looked)
     if as_json:
-        shown = [
-            {"path": str(path), **finding_as_json(finding), "written": written} for path, finding, written in looked
-        ]
+        shown = [{"path": str(one.path), **one.told, "written": list(one.written)} for one in looked]
         answer_json({"files": shown, "counts": {verdict.value: counts[verdict] for verdict in Verdict}})
-        return
-    answer_lines(line for path, finding, written in looked for line in _lines(path, finding, written))
-    told = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in sorted(counts, key=lambda one: _ORDER[one]))
-    answer_lines([Line(text=f"{len(looked)} inspected: {told}", style="title")])
-
-
-async def _looked_at(
-    files: Sequence[Path], purpose: str | None, out: Path | None
-) -> list[tuple[Path, Finding, list[str]]]:
-    """Every file with its finding and the paths that were written, in the order in which they were named."""
-    settings = Settings()
-    waiting = asyncio.Semaphore(settings.parallel_jobs)
-    async with Inspector.start(settings) as inspector:
-        with bars()("inspecting", len(files)) as step:
-
-            async def one(path: Path) -> Finding | None:
-                async with waiting:
-                    return await _finding(inspector, path, purpose, step)
-
-            found = await asyncio.gather(*(one(path) for path in files))
-    unread = [path for path, finding in zip(files, found, strict=True) if finding is None]
+    else:
+        told = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
+        answer_lines(line for one in looked for line in _lines(one))
+        answer_lines([Line(text=f"{len(looked)} inspected: {told or 'none'}", style="title")])
     for path in unread:
         note(f"cannot be read: {printable(str(path))}")
     if unread:
         raise Refusal("file_unreadable")
-    return [
-        (path, finding, _write(finding, out) if out else [])
-        for path, finding in zip(files, found, strict=True)
-        if finding is not None
-    ]
 
 
-async def _finding(inspector: Inspector, path: Path, purpose: str | None, step: Step) -> Finding | None:
+async def _looked_at(files: Sequence[Path], purpose: str | None, out: Path | None) -> tuple[list[Looked], list[Path]]:
+    """Every file that can be read, in the order in which they were named; and those that cannot."""
+    settings = Settings()
+    places = asyncio.Semaphore(settings.parallel_jobs)
+    async with Inspector.start(settings) as inspector:
+        with bars()("inspecting", len(files)) as step:
+
+            async def one(path: Path) -> Looked | None:
+                async with places:
+                    looked = await _look(inspector, path, purpose, out)
+                step(1)
+                return looked
+
+            found = await asyncio.gather(*(one(path) for path in files))
+    return [one for one in found if one], [path for path, one in zip(files, found, strict=True) if one is None]
+
+
+async def _look(inspector: Inspector, path: Path, purpose: str | None, out: Path | None) -> Looked | None:
     try:
         with path.open("rb") as content:
             finding = await inspector.inspect(content.fileno(), path.name, purpose=purpose)
     except OSError:
         return None
-    step(1)
-    return finding
+    written = _write(finding, out) if out else ()
+    return Looked(path=path, verdict=finding.verdict, told=finding_as_json(finding), written=written)
 
 
-def _write(finding: Finding, out: Path) -> list[str]:
+def _write(finding: Finding, out: Path) -> tuple[str, ...]:
     """Writes what was made under names that are free; the paths."""
     out.mkdir(parents=True, exist_ok=True)
     written: list[str] = []
@@ -92,18 +94,17 @@ def _write(finding: Finding, out: Path) -> list[str]:
         with path.open("xb") as file:
             file.write(made.content)
         written.append(str(path))
-    return written
+    return tuple(written)
 
 
-def _lines(path: Path, finding: Finding, written: Sequence[str]) -> Iterator[Line]:
-    words, style = VERDICTS[finding.verdict.value]
-    notes = f" ({', '.join(finding.notes)})" if finding.notes else ""
-    shown = f"{printable(str(path))}  {finding.verdict.value}: {words}{notes}"
-    yield Line(text=shown, style=style)
-    if finding.sentence:
-        yield Line(text=finding.sentence, style="quiet", indent=2)
-    for made in finding.outputs:
-        facts = f"{made.role}  {made.name}  {made.media_type}  {made.width}×{made.height}  {amount(len(made.content))}"
-        yield Line(text=facts, style="quiet", indent=2)
-    for place in written:
+def _lines(looked: Looked) -> Iterator[Line]:
+    words, style = VERDICTS[looked.verdict.value]
+    notes = f" ({', '.join(looked.told['notes'])})" if looked.told["notes"] else ""
+    yield Line(text=f"{printable(str(looked.path))}  {looked.verdict.value}: {words}{notes}", style=style)
+    if looked.told["sentence"]:
+        yield Line(text=looked.told["sentence"], style="quiet", indent=2)
+    for made in looked.told["outputs"]:
+        size = f"{made['width']}×{made['height']}  {amount(made['size_bytes'])}"
+        yield Line(text=f"{made['role']}  {made['name']}  {made['media_type']}  {size}", style="quiet", indent=2)
+    for place in looked.written:
         yield Line(text=f"written: {printable(place)}", style="quiet", indent=2)

@@ -33,13 +33,14 @@ async def join_case(run: Run, link: InvitationLink, name: str | None) -> tuple[C
 
     Raises Refusal `wrong_relay`, `name_needed`, and what `look_at_invitation` and `join` refuse.
     """
-    keyring = await _identity(run, link, name)
+    is_new = not (run.home / FILE_NAME).exists()
+    keyring = await _new_identity(run, link, name) if is_new else own_keyring(run)
     if keyring.relay != link.relay:
         raise Refusal("wrong_relay")
     async with end_of(run, keyring) as end:
         newcomer = kept_enrolment(run.home, keyring)
         await deliver_all(end)
-        if newcomer is not None and await _is_known(end):
+        if newcomer is not None and not is_new and await _is_known(end):
             drop_enrolment(run.home)
             newcomer = None
         if _is_in(end, link):
@@ -62,10 +63,8 @@ async def _joined(
     return link.case, waits
 
 
-async def _identity(run: Run, link: InvitationLink, name: str | None) -> Keyring:
-    """The identity of this home, or a new household; durable before anything is sent."""
-    if (run.home / FILE_NAME).exists():
-        return own_keyring(run)
+async def _new_identity(run: Run, link: InvitationLink, name: str | None) -> Keyring:
+    """A new household; durable before anything is sent."""
     if name is None:
         raise Refusal("name_needed")
     url = run.relay_url or link.base_url

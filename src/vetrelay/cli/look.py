@@ -29,7 +29,9 @@ NOT_KNOWN: Final = (
 @click.command(cls=EndCommand)
 @click.argument("case", type=IdText(), required=False)
 @click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), help="The folder given to `up`.")
-@click.option("--config", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="The relay's settings file.")
+@click.option(
+    "--config", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="The relay's settings file."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def look(case: str | None, *, data: Path | None, config: Path | None, as_json: bool) -> None:
     r"""Show all that the message server knows of a case, or of all of them. Reads its database, changes nothing.
@@ -78,6 +80,26 @@ def _plain(value: Any) -> Any:
     return [_plain(part) for part in value] if isinstance(value, list | tuple) else value
 
 
+STATEMENTS: Final = {
+    "genesis": "comes into being",
+    "machines": "names its machines",
+    "device.add": "adds a device",
+    "device.role": "changes what a device may do",
+    "rotate": "changes its keys",
+    "door": "opens or closes its door",
+    "case.open": "opens the case",
+    "invite.open": "makes a link for one newcomer",
+    "invite.close": "takes a link back",
+    "party.add": "joins by a link",
+    "party.approve": "lets a newcomer in",
+    "party.remove": "ends a party's part",
+    "policy": "changes what the case has decided",
+    "close": "closes the case",
+    "reopen": "reopens the case",
+}
+"""Statements in words; one that is not here is shown by its own name."""
+
+
 def _mark(party: PartyId | None) -> str:
     """Enough of a fingerprint to tell parties apart in a list."""
     return fingerprint(party)[:9] if party else "unknown"
@@ -87,7 +109,9 @@ def _relay_lines(seen: RelaySeen) -> Iterator[Line]:
     yield Line(text="What this message server knows", style="title")
     codes = count(seen.unused_codes, "unused code")
     files = count(seen.files, "sealed file")
-    yield Line(text=f"{count(len(seen.cases), 'case')}, {files} of {amount(seen.file_bytes)}, {codes} for new clinics and machines")
+    yield Line(
+        text=f"{count(len(seen.cases), 'case')}, {files} of {amount(seen.file_bytes)}, {codes} for new clinics and machines"
+    )
     yield Line()
     yield Line(text="parties", style="title")
     for party in seen.parties:
@@ -102,7 +126,9 @@ def _relay_lines(seen: RelaySeen) -> Iterator[Line]:
 
 def _case_facts(case: CaseSeen) -> str:
     closed = f"closed {local(case.closed_ms)}" if case.closed_ms else "open"
-    return f"{case.case}  opened {local(case.opened_ms)}, {closed}, {count(case.n, 'position')}, {amount(case.used_bytes)}"
+    return (
+        f"{case.case}  opened {local(case.opened_ms)}, {closed}, {count(case.n, 'position')}, {amount(case.used_bytes)}"
+    )
 
 
 def _case_lines(case: CaseSeen) -> Iterator[Line]:
@@ -127,19 +153,21 @@ def _party_lines(party: PartySeen, *, in_case: bool) -> Iterator[Line]:
         fetched = f", has fetched up to position {device.fetched_n}" if in_case else ""
         signed_in = f", last signed in {local(device.signed_in_ms)}" if device.signed_in_ms else ""
         state = "" if device.active else ", revoked"
-        yield Line(text=f"device {device.device[:8]}, {device.role}{state}{fetched}{signed_in}", style="quiet", indent=4)
+        yield Line(
+            text=f"device {device.device[:8]}, {device.role}{state}{fetched}{signed_in}", style="quiet", indent=4
+        )
 
 
 def _position_words(position: PositionSeen) -> str:
     place = f"{position.n:>4}  {local(position.time_ms)}  {_mark(position.party)}"
     envelope = position.envelope
     if envelope is None:
-        return f"{place}  states {position.statement}"
+        return f"{place}  {STATEMENTS.get(position.statement, position.statement)}"
     readers = ", ".join(sorted({_mark(unit.party) for unit in envelope.recipients}))
-    sizes = Counter[str]()
+    sizes: Counter[str] = Counter()
     for part in envelope.objects:
         sizes[part.role] += part.size
-    numbers = Counter(part.role for part in envelope.objects)
+    numbers = Counter(str(part.role) for part in envelope.objects)
     parts = ", ".join(f"{numbers[role]} {role} {amount(size)}" for role, size in sizes.items())
     verdict = f"; verdict {', '.join(ruling.code for ruling in envelope.verdict)}" if envelope.verdict else ""
     return f"{place}  sends a {envelope.class_} for {envelope.audience} ({readers}): sealed {parts}{verdict}"

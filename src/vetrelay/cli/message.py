@@ -7,7 +7,7 @@ import click
 
 from vetrelay.cli.find import find_case
 from vetrelay.cli.home import with_end
-from vetrelay.cli.outbox_words import bring_up_to_date
+from vetrelay.cli.outbox_words import tell_refusals
 from vetrelay.cli.reading import freshest, thread_json, thread_lines
 from vetrelay.cli.run import EndCommand, IdText
 from vetrelay.cli.terminal import Exit, Line, answer, answer_json, answer_lines, may_ask, note, printable
@@ -46,10 +46,12 @@ async def send(
             note("type the message; Ctrl-D ends it")
         text = sys.stdin.read().rstrip("\n")
     found = find_case(end, case)
-    await bring_up_to_date(end)
-    promised, receipt = await say(
-        end, found, text=text or "", files=files, purpose=purpose, keep_original=keep_original
-    )
+    try:
+        promised, receipt = await say(
+            end, found, text=text or "", files=files, purpose=purpose, keep_original=keep_original
+        )
+    finally:
+        tell_refusals(end)
     answer(promised.path.rsplit("/", 1)[1])
     end.journal.report(promised.id)
     with_files = f" with {count(len(files), 'file')}" if files else ""

@@ -1,4 +1,4 @@
-"""What was promised earlier goes first; and if it was refused for good, the person is told what and why."""
+"""What waited in the outbox and was refused for good: the person is told what and why, and gets their words back."""
 
 import msgspec
 
@@ -6,28 +6,24 @@ from vetrelay.cli.terminal import note, printable, tell_error
 from vetrelay.client.drafts import Draft
 from vetrelay.client.end import End
 from vetrelay.client.notes import open_note
-from vetrelay.client.outbox import deliver_all
 from vetrelay.client.promises import Outgoing
-from vetrelay.errors import Fault
+from vetrelay.errors import Refusal
 from vetrelay.protocol.manifest import Text
 
-SHOWN_CHARACTERS = 200
+SHOWN_CHARACTERS = 2000
 
 
-async def bring_up_to_date(end: End) -> None:
-    """Delivers what waits in the outbox, as far as the message server can be reached."""
-    try:
-        refusals = await deliver_all(end)
-    except Fault:
-        return  # it stands, and is tried again with the next command
-    for promised, refusal in refusals:
+def tell_refusals(end: End) -> None:
+    """Tells each refusal that nobody has been told of yet, once."""
+    for promised in end.journal.refusals():
         note(f"something from earlier, for case {promised.case}, was refused and is not sent:{_words(end, promised)}")
-        tell_error(refusal)
+        tell_error(Refusal(promised.refused or ""))
+        end.journal.report(promised.id)
 
 
 def _words(end: End, promised: Outgoing) -> str:
     """The person's own words, so that they are not lost."""
-    if promised.draft is None:
+    if promised.method != "PUT" or promised.draft is None:
         return f" {promised.intent.split(':', 1)[0]}"
     draft = msgspec.json.decode(open_note(end, promised.draft), type=Draft)
     text = draft.content.text if isinstance(draft.content, Text) else draft.class_

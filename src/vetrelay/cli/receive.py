@@ -9,8 +9,8 @@ from typing import Any, Final
 import click
 
 from vetrelay.cli.find import name_of, waiting
-from vetrelay.cli.home import at_work, current_run, end_of, own_keyring
-from vetrelay.cli.outbox_words import bring_up_to_date
+from vetrelay.cli.home import current_run, end_of, own_keyring
+from vetrelay.cli.outbox_words import tell_refusals
 from vetrelay.cli.reading import attachment_json, attachment_lines, entry_json, entry_lines, heading
 from vetrelay.cli.run import EndCommand, Run
 from vetrelay.cli.terminal import Exit, Line, answer_json, answer_lines, note, printable
@@ -49,9 +49,9 @@ class News:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def receive(*, wait_seconds: float, as_json: bool) -> int:
-    r"""Fetch what is new in all cases and tell it once: messages, and files that have been checked.
+    r"""Fetch what is new in all cases, and tell it once.
 
-    Ends with code 4 when nothing new came.
+    New is what others have said, and files whose check has ended. Ends with code 4 when nothing new came.
 
     \b
     Example:
@@ -65,12 +65,10 @@ async def _receive(run: Run, wait_seconds: float, *, as_json: bool) -> int:
     deadline = time.monotonic() + wait_seconds
     async with end_of(run, own_keyring(run)) as end:
         while True:
-            with at_work(run.home):
-                found = await _fetch(end, deadline)
+            found = await _fetch(end, deadline)
             left = deadline - time.monotonic()
             if found or left <= 0:
                 break
-            # Waiting holds no lock: other commands may work in this home meanwhile.
             await _wait(end, left)
         if as_json:
             answer_json({"cases": [_news_json(news) for news in found]})
@@ -85,13 +83,14 @@ async def _receive(run: Run, wait_seconds: float, *, as_json: bool) -> int:
 
 async def _fetch(end: End, deadline: float) -> list[News]:
     """Everything up to now, and what of it is news. While there is time to wait, an absent relay is waited for."""
-    await bring_up_to_date(end)
     try:
         touched = await receive_news(end, wait_seconds=0)
     except Fault as fault:
         if fault.code not in AWAY or time.monotonic() >= deadline:
             raise
         return []
+    finally:
+        tell_refusals(end)
     for followed in touched.values():
         thread = read_thread(end, followed.case, followed)
         for member in waiting(thread):

@@ -1,6 +1,7 @@
 """The relay's HTTP API, one coroutine per route (protocol.md, chapter transport). No decisions, no keys: bytes out, values in."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from vetrelay.client.wire import (
     SessionNonce,
 )
 from vetrelay.errors import SENTENCES, Fault, Refusal, VetRelayError
-from vetrelay.protocol.ids import CaseId, EnvelopeId, Hash, PartyId, SignKey
+from vetrelay.protocol.ids import CaseId, EnvelopeId, Hash, PartyId, RelayId, SignKey
 from vetrelay.protocol.session import BEARER_LIFE_MS, SessionRequest
 from vetrelay.protocol.signature import Signer, sign
 from vetrelay.protocol.statement import VERSION, render
@@ -32,8 +33,11 @@ T = TypeVar("T")
 CONNECT_SECONDS = 15.0
 ANSWER_SECONDS = 60.0
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
-PASSING = frozenset({"too_fast", "too_slow", "no_session", "session_refused"})
-"""Refusals of the moment, not of what was asked: the same request may go through later."""
+PASSING = frozenset({"too_fast", "too_slow", "no_session", "session_refused", "relay_refused", "wrong_method"})
+"""Refusals of the moment, not of what was asked: the same request may go through later.
+
+`relay_refused` carries no code of ours: it may be somebody on the way who answered, and not the relay.
+"""
 
 
 def relay_origin(url: str) -> str:
@@ -53,6 +57,7 @@ class RelayApi:
     device: str
     signer: Signer | None
     now_ms: Callable[[], int]
+    relay: RelayId | None = None
     _bearer: str = field(default="", repr=False)
     _bearer_until_ms: int = 0
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
@@ -123,6 +128,8 @@ class RelayApi:
         if self.signer is None:
             raise Refusal("no_identity")
         offered = await self._json("POST", "/v1/session", SessionNonce, body=b"{}", bearer=False)
+        if self.relay not in {None, offered.relay}:
+            raise Refusal("wrong_relay")
         # (N38) The relay's own clock decides how long a session lives, so a phone with a wrong one can still open it.
         request = SessionRequest(
             v=VERSION,
@@ -184,7 +191,8 @@ class RelayApi:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """An answer whose body is read by the caller; anything but success is raised as what the relay said.
 
-        Raises Refusal or Fault with the relay's code, or Fault `unreachable`.
+        Raises Refusal or Fault with the relay's code, or Fault `unreachable`. An OSError of the caller's own, such as
+        a full disk, passes as it is.
         """
         sent = dict(headers or {})
         if bearer:
@@ -203,7 +211,7 @@ class RelayApi:
                 if answer.status >= 300:
                     raise problem_of(answer.status, await answer.content.read(65536))
                 yield answer
-        except (aiohttp.ClientError, TimeoutError, OSError) as wrong:
+        except (aiohttp.ClientError, TimeoutError, ConnectionError, ssl.SSLError) as wrong:
             raise Fault("unreachable") from wrong
 
 
@@ -227,13 +235,13 @@ def problem_of(status: int, untrusted_raw: bytes) -> VetRelayError:
 
 @asynccontextmanager
 async def connect(
-    url: str, *, device: str, signer: Signer | None, now_ms: Callable[[], int]
+    url: str, *, device: str, signer: Signer | None, now_ms: Callable[[], int], relay: RelayId | None = None
 ) -> AsyncIterator[RelayApi]:
-    """A connection to `https://HOST`, `http://HOST:PORT` or `unix:PATH`."""
+    """A connection to `https://HOST`, `http://HOST:PORT` or `unix:PATH`; `relay` is who must answer there, if known."""
     if url.startswith("unix:"):
         connector: aiohttp.BaseConnector = aiohttp.UnixConnector(path=url.removeprefix("unix:"))
         base = "http://relay"
     else:
         connector, base = aiohttp.TCPConnector(limit=16), url.rstrip("/")
     async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as http:
-        yield RelayApi(url=url, http=http, base=base, device=device, signer=signer, now_ms=now_ms)
+        yield RelayApi(url=url, http=http, base=base, device=device, signer=signer, now_ms=now_ms, relay=relay)

@@ -1,16 +1,16 @@
 """Cases: open, invite, join, approve, remove, close, reopen (protocol.md sections 4, 5, 8)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from vetrelay.client.api import RelayApi
 from vetrelay.client.end import End
 from vetrelay.client.follow import Followed, check_may_send, follow
-from vetrelay.client.notes import open_note, seal_note
-from vetrelay.client.outbox import deliver, promise_envelope, promise_statement
+from vetrelay.client.names import MAX_TITLE, check_name, save_title, tell_names, title_of
+from vetrelay.client.notes import open_note, wish
+from vetrelay.client.outbox import deliver, promise_statement
 from vetrelay.client.parties import NewParty, own_party
 from vetrelay.client.promises import Outgoing
-from vetrelay.client.say import draft_of, own_names
 from vetrelay.errors import Refusal
 from vetrelay.protocol.case import (
     By,
@@ -37,14 +37,35 @@ from vetrelay.protocol.signature import sign
 from vetrelay.protocol.statement import VERSION
 from vetrelay.protocol.unseal import open_age_file
 
+__all__ = [
+    "Welcome",
+    "approve",
+    "approve_intent",
+    "invite",
+    "join",
+    "join_intent",
+    "look_at_invitation",
+    "open_case",
+    "remove",
+    "remove_intent",
+    "save_title",
+    "set_state",
+    "tell_names",
+    "title_of",
+]
+
 DEFAULT_RETENTION_DAYS = 90
 # What a relay answers a party that still waits for approval.
 WAITS_OUTSIDE = frozenset({"not_a_member", "not_found"})
 
 
 async def open_case(end: End, title: str) -> tuple[Outgoing, CaseId]:
-    """Opens a case and tells its title, sealed; asked again before it was reported, it is the same case."""
-    intent = f"open:{title}"
+    """Opens a case and tells its title, sealed; asked again before it was reported, it is the same case.
+
+    Raises Refusal `name_too_long`, and what the relay refuses.
+    """
+    check_name(title, at_most=MAX_TITLE)
+    intent = f"open:{wish(end, title)}"
     known = end.journal.intended(intent)
     request: dict[str, object] = {}
     case = known.case if known else None
@@ -68,33 +89,39 @@ async def open_case(end: End, title: str) -> tuple[Outgoing, CaseId]:
     return promised, case
 
 
-def save_title(end: End, case: CaseId, title: str) -> None:
-    """Keeps a case's title as a sealed note."""
-    end.journal.save_case(replace(end.journal.case(case), title=seal_note(end, title.encode())))
-
-
-def title_of(end: End, case: CaseId) -> str | None:
-    """A case's title as this end last learned it."""
-    sealed = end.journal.case(case).title
-    return open_note(end, sealed).decode() if sealed is not None else None
-
-
-async def tell_names(end: End, case: CaseId) -> None:
-    """Sends this party's case card, so that everybody in the case knows how to call it."""
-    followed = await follow(end, case)
-    title = title_of(end, case)
-    draft = draft_of(end, case, class_="control", audience="case", content=own_names(end, title))
-    promised = await promise_envelope(end, f"names:{case}:{followed.tail.n}", draft, ())
-    receipt = await deliver(end, promised)
-    end.journal.save_case(replace(end.journal.case(case), named_n=receipt.n))
-    end.journal.report(promised.id)
-
-
 async def invite(end: End, case: CaseId, role: MemberRole) -> str:
-    """A link that lets one party in, in this role. Raises Refusal `may_not` and what the case refuses."""
+    """A link that lets one party in, in this role; asked again after a kill, it is the same link.
+
+    Raises Refusal `may_not` and what the case refuses.
+    """
     followed = await follow(end, case)
     check_may_send(end, followed)
-    secret = end.random_bytes(16)
+    intent = f"invite:{case}:{role}"
+    promised = end.journal.intended(intent)
+    if promised is None or _is_past(promised, end.now_ms()):
+        secret = end.random_bytes(16)
+        request = _invitation(end, followed, role, secret)
+        promised = promise_statement(
+            end, intent, case=case, path=f"/v1/cases/{case}/entries", request=request, note=secret, anew=True
+        )
+    receipt = await deliver(end, promised)
+    end.journal.report(promised.id)
+    return render_link(
+        InvitationLink(
+            base_url=end.keyring.relay_url,
+            secret=open_note(end, promised.draft or b""),
+            case=case,
+            inviter=end.keyring.party,
+            relay=end.keyring.relay,
+            n=receipt.n,
+            head=receipt.head,
+        )
+    )
+
+
+def _invitation(end: End, followed: Followed, role: MemberRole, secret: bytes) -> dict[str, object]:
+    """The request that opens an invitation, with the card that its secret opens."""
+    case = followed.case
     card = Card(
         v=VERSION,
         case=case,
@@ -119,23 +146,12 @@ async def invite(end: End, case: CaseId, role: MemberRole) -> str:
         card=b64(sha256(sealed_card)),
     )
     signed = sign("case", statement, [end.device.signer])
-    request: dict[str, object] = {"entry": signed, "chain": [], "boxes": {}, "card": b64(sealed_card)}
-    promised = promise_statement(
-        end, f"invite:{statement.nonce}", case=case, path=f"/v1/cases/{case}/entries", request=request
-    )
-    receipt = await deliver(end, promised)
-    end.journal.report(promised.id)
-    return render_link(
-        InvitationLink(
-            base_url=end.keyring.relay_url,
-            secret=secret,
-            case=case,
-            inviter=end.keyring.party,
-            relay=end.keyring.relay,
-            n=receipt.n,
-            head=receipt.head,
-        )
-    )
+    return {"entry": signed, "chain": [], "boxes": {}, "card": b64(sealed_card)}
+
+
+def _is_past(promised: Outgoing, now_ms: int) -> bool:
+    """Whether an invitation that was never handed out is past its last day, or was refused."""
+    return promised.refused is not None or promised.created_ms + INVITATION_LIFE_MS <= now_ms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +171,8 @@ async def look_at_invitation(api: RelayApi, link: InvitationLink) -> Welcome:
         raise Refusal("wrong_relay")
     statement = parse_case_statement(answer.entry.content())
     if not isinstance(statement, InviteOpen) or statement.case != link.case or answer.card is None:
+        raise Refusal("link_broken")
+    if statement.key != sign_key_of(derive(link.secret, "invite/sign")):
         raise Refusal("link_broken")
     sealed = unb64(answer.card)
     if b64(sha256(sealed)) != statement.card:
@@ -188,6 +206,7 @@ async def join(
             end, intent, case=link.case, path=f"/v1/cases/{link.case}/entries", request=request
         )
     await deliver(end, promised)
+    end.journal.expect_head(link.case, link.n, link.head)  # `follow` blocks a case whose log is not the link's
     try:
         followed = await follow(end, link.case)
     except Refusal as refused:
@@ -201,9 +220,7 @@ async def join(
     return promised, followed
 
 
-async def _joining(
-    end: End, link: InvitationLink, welcome: Welcome, party: NewParty | None
-) -> dict[str, object]:
+async def _joining(end: End, link: InvitationLink, welcome: Welcome, party: NewParty | None) -> dict[str, object]:
     if party is not None:
         known = read_chain(party.chain, time_ms=0)
     else:

@@ -4,12 +4,14 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+from vetrelay.client.download import fetch_payload, payload_turn
 from vetrelay.client.end import End
 from vetrelay.client.opening import file_key_of
+from vetrelay.client.plainfile import find_saved, free_path, open_into
 from vetrelay.client.thread import AttachmentView, EntryView, ObjectView
-from vetrelay.client.transfer import download, open_file
-from vetrelay.errors import Refusal
-from vetrelay.protocol.ids import unb64
+from vetrelay.errors import Fault, Refusal
+
+__all__ = ["NotSaved", "Saved", "free_path", "save_attachments", "save_object"]
 
 READY = frozenset({"clean", "converted"})
 
@@ -31,35 +33,31 @@ class NotSaved:
     code: str
 
 
-def free_path(folder: Path, name: str) -> Path:
-    """A path in the folder that does not exist yet: NAME, `NAME (2)` and so on."""
-    path = folder / name
-    count = 2
-    while path.exists() or path.is_symlink():
-        path = folder / f"{Path(name).stem} ({count}){Path(name).suffix}"
-        count += 1
-    return path
-
-
 async def save_object(end: End, view: ObjectView, folder: Path) -> Saved:
-    """Fetches one object into the folder. An original is written as NAME.unsafe."""
+    """Fetches one object into the folder. An original is written as NAME.unsafe.
+
+    Asked again after a kill, what is there already is not written a second time. Raises Fault `home_failed` where the
+    disk is full or the folder cannot be written.
+    """
+    name = view.name + ".unsafe" if view.unsafe else view.name
+    try:
+        async with payload_turn(end, view.ref):
+            path = await asyncio.to_thread(find_saved, folder, name, sha256=view.sha256, size_bytes=view.size_bytes)
+            if path is None:
+                folder.mkdir(parents=True, exist_ok=True)
+                path = await _fetched(end, view, folder, name)
+    except OSError as wrong:
+        raise Fault("home_failed") from wrong
+    return Saved(path=path, role=view.role, sha256=view.sha256)
+
+
+async def _fetched(end: End, view: ObjectView, folder: Path, name: str) -> Path:
     key = file_key_of(end, view.ref)
-    payload = end.journal.spool / f"{unb64(view.ref.h0).hex()}.fetched"
-    if not payload.exists():
-        await download(
-            end,
-            view.ref.h0,
-            view.ref.p,
-            size_bytes=view.ref.size,
-            target=payload,
-            label=view.name,
-            unsafe=view.unsafe,
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    target = free_path(folder, view.name + ".unsafe" if view.unsafe else view.name)
-    await asyncio.to_thread(open_file, payload, target, key, plain_sha256=view.sha256)
-    payload.unlink()
-    return Saved(path=target, role=view.role, sha256=view.sha256)
+    payload = await fetch_payload(end, view.ref, label=view.name, unsafe=view.unsafe)
+    try:
+        return await asyncio.to_thread(open_into, payload, folder, name, key, plain_sha256=view.sha256)
+    finally:
+        payload.unlink(missing_ok=True)
 
 
 def _wanted(attachment: AttachmentView, *, original: bool) -> tuple[ObjectView, ...]:
@@ -67,7 +65,10 @@ def _wanted(attachment: AttachmentView, *, original: bool) -> tuple[ObjectView, 
         return tuple(view for view in attachment.objects if view.role == "original")
     if attachment.verdict not in READY:
         raise Refusal("not_ready" if attachment.verdict == "pending" else "needs_original")
-    return tuple(view for view in attachment.objects if view.role == "normalized")
+    copies = tuple(view for view in attachment.objects if view.role == "normalized")
+    if not copies:  # the file check says that it is ready, and brings nothing
+        raise Refusal("verdict_differs")
+    return copies
 
 
 async def save_attachments(

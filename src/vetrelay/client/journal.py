@@ -118,10 +118,11 @@ class Journal(Promises):
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # a full disk ends it by itself
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     # -- cases and their logs
 
@@ -131,8 +132,8 @@ class Journal(Promises):
 
     def _cases(self, condition: str, *values: object) -> tuple[CaseRow, ...]:
         rows = self._db.execute(
-            "SELECT id, n, head, time_ms, newest_head, head_time_ms, blocked, named_n, title, newcomer_n FROM cases "
-            + condition,
+            "SELECT id, n, head, time_ms, newest_head, head_time_ms, blocked, named_n, title, newcomer_n"  # noqa: S608  # conditions are literals of this module
+            f" FROM cases {condition}",
             values,
         )
         return tuple(
@@ -206,9 +207,7 @@ class Journal(Promises):
 
     def log(self, case: CaseId, *, after: int = 0, limit: int = -1) -> tuple[LogRow, ...]:
         """The log as this end has it, in order; all the rest of it unless there is a `limit`."""
-        rows = self._db.execute(
-            f"{_LOG_ROWS} WHERE case_id=? AND n>? ORDER BY n LIMIT ?", (case, after, limit)
-        )
+        rows = self._db.execute(f"{_LOG_ROWS} WHERE case_id=? AND n>? ORDER BY n LIMIT ?", (case, after, limit))
         return tuple(_log_row(*row) for row in rows)
 
     def rows(self, case: CaseId, *, upto: int) -> Iterator[LogRow]:

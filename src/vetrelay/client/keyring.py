@@ -26,6 +26,10 @@ class StoredKey(msgspec.Struct, frozen=True):
     seed: str
     since_ms: int = 0
 
+    def __repr__(self) -> str:
+        """Never the seed."""
+        return f"StoredKey(gen={self.gen})"
+
 
 class Keyring(msgspec.Struct, frozen=True, kw_only=True):
     """Who this end is, and where its relay stands."""
@@ -111,9 +115,16 @@ def save_keyring(home: Path, keyring: Keyring, *, passphrase: str | None, salt: 
 def is_locked(home: Path) -> bool:
     """Whether the keyring asks for a passphrase."""
     try:
-        return b'"locked"' in (home / FILE_NAME).read_bytes()[:200]
+        return _locked_in((home / FILE_NAME).read_bytes()) is not None
     except FileNotFoundError:
         return False
+
+
+def _locked_in(raw: bytes) -> _Locked | None:
+    try:
+        return msgspec.json.decode(raw, type=_Locked)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def load_keyring(home: Path, *, passphrase: str | None) -> Keyring:
@@ -122,14 +133,26 @@ def load_keyring(home: Path, *, passphrase: str | None) -> Keyring:
         raw = (home / FILE_NAME).read_bytes()
     except FileNotFoundError as wrong:
         raise Refusal("no_identity") from wrong
+    locked = _locked_in(raw)
     try:
-        if is_locked(home):
-            if passphrase is None:
-                raise Refusal("wrong_passphrase")
-            locked = msgspec.json.decode(raw, type=_Locked)
-            raw = secret.SecretBox(_stretch(passphrase, unb64(locked.salt, 16))).decrypt(unb64(locked.box))
-        return msgspec.json.decode(raw, type=Keyring)
-    except CryptoError as wrong:
-        raise Refusal("wrong_passphrase") from wrong
+        if locked is not None:
+            raw = _unlocked(locked, passphrase)
+        keyring = msgspec.json.decode(raw, type=Keyring)
+        _ = keyring.device, keyring.party_keys  # its seeds are seeds
     except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
         raise Fault("keyring_damaged") from wrong
+    except Refusal as wrong:
+        if wrong.code == "bad_base64":
+            raise Fault("keyring_damaged") from wrong
+        raise
+    return keyring
+
+
+def _unlocked(locked: _Locked, passphrase: str | None) -> bytes:
+    salt, box = unb64(locked.salt, 16), unb64(locked.box)
+    if not passphrase:
+        raise Refusal("wrong_passphrase")
+    try:
+        return secret.SecretBox(_stretch(passphrase, salt)).decrypt(box)
+    except CryptoError as wrong:
+        raise Refusal("wrong_passphrase") from wrong

@@ -1,11 +1,12 @@
 """Receiving: wait at the merged inbox, follow the cases that have news, greet newcomers, acknowledge what is safely ours."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 
 from vetrelay.client.api import PASSING
-from vetrelay.client.cases import tell_names
 from vetrelay.client.end import End
-from vetrelay.client.follow import Followed, follow
+from vetrelay.client.follow import Followed, follow, recall
+from vetrelay.client.names import tell_names
 from vetrelay.client.outbox import deliver_all
 from vetrelay.errors import Refusal
 from vetrelay.protocol.envelope import SENDS
@@ -17,11 +18,16 @@ async def receive(
 ) -> dict[CaseId, Followed]:
     """Everything new for this device, checked and kept; the cases that had news.
 
-    Waits up to `wait_seconds` for the first delivery. A case that is blocked is skipped here and told by `follow`.
+    What is there is taken first, so that a large file on its way out keeps nobody from reading; then what was promised
+    is delivered; then, if nothing was new, the first delivery is waited for up to `wait_seconds`. A case that is
+    blocked is skipped here and told by `follow`. Refusals of what was promised stay in the journal until they are told.
     """
+    known = known if known is not None else {}
+    touched = await take_news(end, wait_seconds=0, known=known)
     await deliver_all(end)
-    touched = await take_news(end, wait_seconds=wait_seconds, known=known if known is not None else {})
-    await greet_newcomers(end, touched.values())
+    if wait_seconds and not touched:
+        touched = await take_news(end, wait_seconds=wait_seconds, known=known)
+    await greet_newcomers(end)
     return touched
 
 
@@ -62,20 +68,20 @@ async def _follow_kept(end: End, case: CaseId, known: Followed | None) -> Follow
     try:
         return await follow(end, case, known=known)
     except Refusal as refused:
-        # Removed from the case, or the case is blocked with its evidence kept: the other cases go on.
+        # Removed from the case, or blocked with its evidence kept, or newer than this software: the other cases go on.
         if refused.code in PASSING or refused.code == "not_a_device":
             raise
         return None
 
 
-async def greet_newcomers(end: End, cases: Iterable[Followed]) -> None:
-    """Tells this party's names again where somebody has come in since the last time."""
-    for followed in cases:
-        roster = followed.roster
-        role = roster.role_of(end.keyring.party)
-        if role is None or "control" not in SENDS[role] or end.keyring.kind == "machine":
+async def greet_newcomers(end: End) -> None:
+    """Tells this party's names again in every case where somebody has come in since the last time."""
+    if end.keyring.kind == "machine":
+        return
+    for row in end.journal.cases():
+        if row.blocked or row.newcomer_n <= row.named_n:
             continue
-        row = end.journal.case(followed.case)
-        newest = max((member.since_n for member in roster.active() if member.party != end.keyring.party), default=0)
-        if not row.blocked and newest > row.named_n:
-            await tell_names(end, followed.case)
+        with suppress(Refusal):  # removed since, or waiting at the door: there is nobody to greet
+            role = recall(end, row.id).roster.role_of(end.keyring.party)
+            if role is not None and "control" in SENDS[role]:
+                await tell_names(end, row.id)

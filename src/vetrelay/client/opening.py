@@ -1,9 +1,9 @@
 """Opening what is in the journal: manifests, headers, file keys. Needs no relay."""
 
 from vetrelay.client.end import End
+from vetrelay.client.partykeys import party_identities
 from vetrelay.errors import Refusal
 from vetrelay.protocol.envelope import Envelope, ObjectRef
-from vetrelay.protocol.identity import newest_first
 from vetrelay.protocol.ids import unb64
 from vetrelay.protocol.manifest import OpenedManifest, Slip, open_manifest, open_slip
 from vetrelay.protocol.seal import Sealed
@@ -16,7 +16,7 @@ def _plaintext(end: End, ref: ObjectRef) -> bytes:
         raise Refusal("cannot_open")
     return open_object(
         Sealed(header=kept[0], payload=kept[1]),
-        newest_first(end.keyring.party_keys),
+        party_identities(end),
         original_header=kept[0],
         h0=unb64(ref.h0, 32),
         p=unb64(ref.p, 32),
@@ -40,4 +40,4 @@ def file_key_of(end: End, ref: ObjectRef) -> bytes:
     if kept is None:
         raise Refusal("cannot_open")
     header = kept[0]
-    return open_file_key(header, newest_first(end.keyring.party_keys), original_header=header, h0=unb64(ref.h0, 32))
+    return open_file_key(header, party_identities(end), original_header=header, h0=unb64(ref.h0, 32))

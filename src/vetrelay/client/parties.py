@@ -11,8 +11,9 @@ from vetrelay.client.api import RelayApi
 from vetrelay.client.end import End
 from vetrelay.client.keyring import Keyring, StoredKey
 from vetrelay.errors import Refusal
+from vetrelay.protocol.age.identities import HybridIdentity
 from vetrelay.protocol.identity import DeviceIdentity, PartyKey
-from vetrelay.protocol.ids import PartyId, RelayId, b64, fingerprint, sha256, unb64
+from vetrelay.protocol.ids import PartyId, RelayId, b64, fingerprint, sha256
 from vetrelay.protocol.party import Box, DeviceEntry, DeviceRole, KeyStep, Machines, PartyKind, genesis_by
 from vetrelay.protocol.partystate import Party, read_chain
 from vetrelay.protocol.seal import seal_bytes
@@ -60,7 +61,7 @@ def new_party(  # every field is a fact of the new party
     """Makes a party with one admin device. Nothing has left this machine yet."""
     device = DeviceIdentity(sign_seed=random_bytes(32), seal_seed=random_bytes(32))
     key = PartyKey(gen=0, seed=random_bytes(32))
-    step, boxes = boxed(key, device, random_bytes)
+    step, boxes = boxed(kind, key, device, random_bytes)
     person = b64(random_bytes(16))
     entry = DeviceEntry(sign=device.sign, seal=device.seal, person=person, role=ROLE_OF_KIND[kind], admin=True)
     genesis = genesis_by(entry, device.signer, kind=kind, nonce=b64(random_bytes(16)), keys=step, operator=None)
@@ -79,9 +80,16 @@ def new_party(  # every field is a fact of the new party
     return NewParty(keyring=keyring, chain=(genesis,), boxes=boxes)
 
 
-def boxed(key: PartyKey, device: DeviceIdentity, random_bytes: RandomBytes) -> tuple[KeyStep, dict[str, str]]:
-    """A generation for a party's only device, with no way back to the one before; and its box, as a request carries it."""
-    box = seal_bytes(key.seed, [unb64(device.seal, 1216)], file_key=random_bytes(16), nonce=random_bytes(16)).age_file
+def boxed(
+    kind: PartyKind, key: PartyKey, device: DeviceIdentity, random_bytes: RandomBytes
+) -> tuple[KeyStep, dict[str, str]]:
+    """A generation for a party's only device, with no way back to the one before; and its box, as a request carries it.
+
+    A machine's box can be opened by nobody: the machine keeps its seeds itself, and its device's key never changes. A
+    box for that key would give all that was ever sealed to the machine to whoever takes it over later.
+    """
+    reader = HybridIdentity(random_bytes(32)) if kind == "machine" else device.age
+    box = seal_bytes(key.seed, [reader.recipient], file_key=random_bytes(16), nonce=random_bytes(16)).age_file
     box_hash = b64(sha256(box))
     boxes = (Box(device=device.id, sha256=box_hash),)
     return KeyStep(group="all", gen=key.gen, seal=key.seal, back=None, boxes=boxes), {box_hash: b64(box)}

@@ -1,14 +1,15 @@
 """Saying something in a case: text, files, names."""
 
-import hashlib
 import mimetypes
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from vetrelay.client.drafts import Draft, DraftObject
 from vetrelay.client.end import End
-from vetrelay.client.follow import Followed, follow_or_recall
-from vetrelay.client.outbox import deliver, promise_envelope
+from vetrelay.client.follow import Followed, check_may_send, follow_or_recall
+from vetrelay.client.notes import wish
+from vetrelay.client.outbox import deliver, deliver_all, promise_envelope
 from vetrelay.client.promises import Outgoing
 from vetrelay.client.transfer import SealedFile, seal_file
 from vetrelay.errors import Refusal
@@ -16,6 +17,11 @@ from vetrelay.protocol.envelope import MAX_ATTACHMENTS, SENDS, Audience, Envelop
 from vetrelay.protocol.ids import CaseId, EntryId, b64
 from vetrelay.protocol.log import Head
 from vetrelay.protocol.manifest import Content, Names, PersonName, Text
+
+SAME_WISH_MS: Final = 12 * 60 * 60 * 1000
+MAX_TEXT: Final = 200_000
+MAX_FILE_NAME: Final = 255
+MAX_MEDIA_TYPE: Final = 100
 
 
 def draft_of(
@@ -50,8 +56,11 @@ def draft_of(
 def speaking_class(followed: Followed, end: End) -> EnvelopeClass:
     """What this end's words are in this case: an owner's message, a veterinarian's reply.
 
-    Raises Refusal `not_a_member` for who does not (yet) take part.
+    Raises Refusal `not_a_member` for who does not take part, `not_confirmed` for who still waits to be let in.
     """
+    member = followed.roster.members.get(end.keyring.party)
+    if member is not None and member.pending:
+        raise Refusal("not_confirmed")
     role = followed.roster.role_of(end.keyring.party)
     allowed = SENDS.get(role or "", frozenset())
     if "message" in allowed:
@@ -61,13 +70,34 @@ def speaking_class(followed: Followed, end: End) -> EnvelopeClass:
     raise Refusal("not_a_member")
 
 
-def _intent(case: CaseId, text: str, files: Sequence[Path]) -> str:
+def _intent(
+    end: End, case: CaseId, text: str, files: Sequence[Path], *, purpose: str | None, keep_original: bool
+) -> str:
     """The same words and the same files, asked for again after a kill, are the same wish."""
-    digest = hashlib.sha256(f"{case}\0{text}".encode())
+    parts = [case, text, purpose or "", str(keep_original)]
     for path in files:
         facts = path.stat()
-        digest.update(f"\0{path.resolve()}\0{facts.st_size}\0{facts.st_mtime_ns}".encode())
-    return f"send:{digest.hexdigest()}"
+        parts += [str(path.resolve()), str(facts.st_size), str(facts.st_mtime_ns)]
+    return f"send:{wish(end, *parts)}"
+
+
+def _check_sayable(text: str, files: Sequence[Path]) -> None:
+    """Raises Refusal for what no reader would take, before anything is sealed."""
+    if not text and not files:
+        raise Refusal("nothing_to_send")
+    if len(files) > MAX_ATTACHMENTS:
+        raise Refusal("too_many_files")
+    if not all(path.is_file() for path in files):
+        raise Refusal("file_unreadable")
+    if len(text) > MAX_TEXT:
+        raise Refusal("too_large")
+    if any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise Refusal("text_unreadable")
+
+
+def _sendable_name(path: Path) -> str:
+    """A file's name; bytes in it that are no characters become question marks."""
+    return path.name.encode("utf-8", "replace").decode()[:MAX_FILE_NAME]
 
 
 def as_object(sealed: SealedFile, *, media: str, name: str, keep_original: bool) -> DraftObject:
@@ -96,28 +126,29 @@ async def say(  # one use case: one message with its files
 ) -> tuple[Outgoing, Head]:
     """Sends a message with its files and returns its receipt; asked again after a kill, it goes on where it was.
 
-    Raises Refusal `nothing_to_send`, `too_many_files`, `file_unreadable`, what the case or the relay refuses; Fault
-    `unreachable` when the relay cannot be reached: the message stands in the outbox and goes with the next verb.
+    It counts as the same until the caller has told the person and said `journal.report`, or for twelve hours once it
+    was accepted: from then on the same words are a new message. What was promised before goes first. Raises Refusal `nothing_to_send`, `too_many_files`,
+    `file_unreadable`, `too_large`, `text_unreadable`, what the case or the relay refuses; Fault `unreachable` when the
+    relay cannot be reached: the message stands in the outbox and goes with the next verb.
     """
-    if not text and not files:
-        raise Refusal("nothing_to_send")
-    if len(files) > MAX_ATTACHMENTS:
-        raise Refusal("too_many_files")
-    if not all(path.is_file() for path in files):
-        raise Refusal("file_unreadable")
-    intent = _intent(case, text, files)
+    _check_sayable(text, files)
+    intent = _intent(end, case, text, files, purpose=purpose, keep_original=keep_original)
     promised = end.journal.intended(intent)
+    if promised is not None and promised.receipt is not None and promised.created_ms < end.now_ms() - SAME_WISH_MS:
+        end.journal.report(promised.id)  # it went out by itself, long ago: nobody repeats a killed command that late
+        promised = None
     if promised is None:
-        followed, _ = await follow_or_recall(end, case)
+        followed, reached = await follow_or_recall(end, case)
         class_ = speaking_class(followed, end)
+        check_may_send(end, followed, reached=reached, class_=class_)
         if files and followed.roster.intake is None:
             raise Refusal("no_intake")
         sealed = tuple(seal_file(end, path, label=path.name) for path in files)
         objects = tuple(
             as_object(
                 made,
-                media=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
-                name=path.name[:255],
+                media=(mimetypes.guess_type(path.name)[0] or "application/octet-stream")[:MAX_MEDIA_TYPE],
+                name=_sendable_name(path),
                 keep_original=keep_original,
             )
             for path, made in zip(files, sealed, strict=True)
@@ -126,6 +157,7 @@ async def say(  # one use case: one message with its files
             end, case, class_=class_, audience="case", content=Text(text=text), objects=objects, purpose=purpose
         )
         promised = await promise_envelope(end, intent, draft, sealed)
+    await deliver_all(end, before=promised.id)
     return promised, await deliver(end, promised)
 
 

@@ -7,9 +7,9 @@ its code, never silently left out.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from vetrelay.client.cases import title_of
 from vetrelay.client.end import End
 from vetrelay.client.follow import Followed, party_of, recall
+from vetrelay.client.names import title_of
 from vetrelay.client.opening import manifest_of
 from vetrelay.errors import Refusal
 from vetrelay.inspection.naming import safe_name
@@ -101,7 +101,7 @@ def read_thread(end: End, case: CaseId, followed: Followed | None = None) -> Thr
     """The whole thread, from the journal alone."""
     followed = followed or recall(end, case)
     reading = _Reading()
-    for row in end.journal.log(case):
+    for row in end.journal.rows(case, upto=followed.tail.n):
         if row.link.kind is not Kind.ENVELOPE or row.signed is None:
             continue
         signed = parse_wire(row.signed)
@@ -135,9 +135,8 @@ def _gather(
             reading.names[sender] = names
             reading.title = names.title or reading.title
         case Findings() as findings if envelope.class_ == "verdict":
-            # The first verdict stands; a later one only when it says that it supersedes (section 6).
-            if findings.answers not in reading.findings or envelope.supersedes is not None:
-                reading.findings[findings.answers] = (findings, envelope)
+            # Believed only if it is the first, or supersedes the one in force (section 6): so the last one stands.
+            reading.findings[findings.answers] = (findings, envelope)
         case _:
             if envelope.class_ in SPOKEN or fault is not None:
                 reading.spoken.append((*place, envelope, opened, fault))

@@ -1,4 +1,4 @@
-"""Payloads on their way: sealed into a spool file, uploaded resumably (tus 1.0), downloaded and checked; constant memory."""
+"""Payloads on their way out: sealed into a spool file, uploaded resumably (tus 1.0); constant memory."""
 
 import asyncio
 import base64
@@ -8,6 +8,9 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
+
+import aiohttp
 
 from vetrelay.client.api import PASSING
 from vetrelay.client.end import End
@@ -16,11 +19,11 @@ from vetrelay.client.promises import PayloadRow
 from vetrelay.errors import Fault, Refusal
 from vetrelay.protocol.age.stream import StreamSealer, sealed_size
 from vetrelay.protocol.ids import Hash, b64
-from vetrelay.protocol.unseal import PayloadOpener
 
 PIECE_BYTES: Final = 1024 * 1024
 TUS: Final = {"Tus-Resumable": "1.0.0"}
 TRIES: Final = 8
+LONGEST_PAUSE_SECONDS: Final = 10.0
 GO_ON_AGAIN: Final = PASSING | {
     "upload_cut",
     "upload_locked",
@@ -99,25 +102,44 @@ def _seal_pieces(end: End, pieces: Iterable[bytes | memoryview], step: Step) -> 
 async def upload(end: End, row: PayloadRow, *, label: str) -> None:
     """Brings one spooled payload to the relay, going on where the last attempt stopped.
 
-    Raises Fault `unreachable` after several tries (nothing is lost; the next verb goes on), or what the relay refuses.
+    Raises Fault `unreachable` after several tries that got no further (nothing is lost; the next verb goes on), Refusal
+    `spool_lost` when the sealed file is gone, or what the relay refuses.
     """
+    if not row.spool.is_file():
+        raise Refusal("spool_lost")
     with end.progress(f"sending {label}", row.size_bytes) as step:
-        told = 0
-        for attempt in range(TRIES):
+        furthest = _Furthest(step)
+        arrived = failures = 0
+        while True:
             try:
                 row, offset = await _position(end, row)
-                step(max(0, offset - told))
-                told = max(told, offset)
+                furthest.reach(offset)
+                if offset > arrived:
+                    arrived, failures = offset, 0
                 if offset < row.size_bytes:
-                    await _patch(end, row, offset)
-                    step(row.size_bytes - told)
+                    await _patch(end, row, offset, furthest)
             except (Fault, Refusal) as stopped:
-                if attempt == TRIES - 1 or (isinstance(stopped, Refusal) and stopped.code not in GO_ON_AGAIN):
+                failures += 1
+                if failures == TRIES or (isinstance(stopped, Refusal) and stopped.code not in GO_ON_AGAIN):
                     raise
-                await asyncio.sleep(min(30.0, 0.2 * 2**attempt))
+                await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, 0.1 * 2**failures))
                 continue
             end.journal.save_upload(row.p, url=row.url, done=True)
             return
+
+
+class _Furthest:
+    """Progress that never goes back: what is sent again after a cut is not told again."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self.done_bytes = 0
+
+    def reach(self, done_bytes: int) -> None:
+        """So many bytes are on the other side, or on their way."""
+        if done_bytes > self.done_bytes:
+            self._step(done_bytes - self.done_bytes)
+            self.done_bytes = done_bytes
 
 
 async def _position(end: End, row: PayloadRow) -> tuple[PayloadRow, int]:
@@ -125,21 +147,37 @@ async def _position(end: End, row: PayloadRow) -> tuple[PayloadRow, int]:
     if row.url is not None:
         try:
             async with end.api.open("HEAD", row.url, headers=TUS, bearer=False) as answer:
-                return row, int(answer.headers["Upload-Offset"])
-        except Refusal:  # expired or ended: begin again
-            row = replace(row, url=None)
+                return row, _offset_of(answer, row.size_bytes)
+        except Refusal as refused:
+            if refused.code in PASSING - {"relay_refused"}:  # a HEAD's answer has no body, and so no code
+                raise
+            row = replace(row, url=None)  # expired or ended: begin again
     metadata = ",".join(
         f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in (("case", row.case), ("p", row.p))
     )
     headers = {**TUS, "Upload-Length": str(row.size_bytes), "Upload-Metadata": metadata}
     async with end.api.open("POST", "/v1/uploads", headers=headers) as answer:
-        location = answer.headers["Location"]
-    url = "/" + location.split("/", 3)[3] if "://" in location else location
+        url = _path_of(answer.headers.get("Location", ""))
     end.journal.save_upload(row.p, url=url, done=False)
     return replace(row, url=url), 0
 
 
-async def _patch(end: End, row: PayloadRow, offset: int) -> None:
+def _offset_of(answer: aiohttp.ClientResponse, size_bytes: int) -> int:
+    untrusted_offset = answer.headers.get("Upload-Offset", "")
+    if not (untrusted_offset.isascii() and untrusted_offset.isdecimal() and int(untrusted_offset) <= size_bytes):
+        raise Fault("relay_unreadable")
+    return int(untrusted_offset)
+
+
+def _path_of(untrusted_location: str) -> str:
+    """The path of an upload; whatever host a proxy wrote before it, ours is asked."""
+    path = urlsplit(untrusted_location).path
+    if not path.startswith("/v1/uploads/"):
+        raise Fault("relay_unreadable")
+    return path
+
+
+async def _patch(end: End, row: PayloadRow, offset: int, furthest: _Furthest) -> None:
     headers = {
         **TUS,
         "Upload-Offset": str(offset),
@@ -152,70 +190,11 @@ async def _patch(end: End, row: PayloadRow, offset: int) -> None:
             file.seek(offset)
             while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
                 yield piece
+                furthest.reach(min(file.tell(), row.size_bytes))
 
     assert row.url is not None
     async with end.api.open(
         "PATCH", row.url, body=pieces(), headers=headers, bearer=False, answer_seconds=None
     ) as answer:
-        if int(answer.headers["Upload-Offset"]) != row.size_bytes:
+        if _offset_of(answer, row.size_bytes) != row.size_bytes:
             raise Fault("unreachable")
-
-
-async def download(end: End, h0: Hash, p: Hash, *, size_bytes: int, target: Path, label: str, unsafe: bool) -> None:
-    """Fetches a payload into `target`, going on where a part already is; it is complete only when its hash is `p`.
-
-    Raises Fault `unreachable`, Refusal `payload_differs` (N13) and then removes what came, or what the relay refuses.
-    """
-    partial = target.with_name(target.name + ".part")
-    wish = "&unsafe=original" if unsafe else ""
-    with end.progress(f"fetching {label}", size_bytes) as step:
-        have = partial.stat().st_size if partial.exists() else 0
-        step(have)
-        if have < size_bytes:
-            headers = {"Range": f"bytes={have}-"} if have else {}
-            async with end.api.open(
-                "GET", f"/v1/objects/{h0}?part=payload{wish}", headers=headers, answer_seconds=None
-            ) as answer:
-                resumed = answer.status == 206
-                with partial.open("ab" if resumed else "wb") as out:
-                    async for piece in answer.content.iter_chunked(PIECE_BYTES):
-                        await asyncio.to_thread(out.write, piece)
-                        step(len(piece))
-                        if out.tell() > size_bytes:
-                            break
-    digest = await asyncio.to_thread(_hash_file, partial)
-    if digest != p:
-        size_now = partial.stat().st_size
-        if size_now >= size_bytes:
-            partial.unlink()
-            raise Refusal("payload_differs")
-        raise Fault("unreachable")
-    partial.replace(target)
-
-
-def _hash_file(path: Path) -> Hash:
-    with path.open("rb") as file:
-        return b64(hashlib.file_digest(file, "sha256").digest())
-
-
-def open_file(payload: Path, target: Path, key: bytes, *, plain_sha256: Hash) -> None:
-    """Opens a payload, already checked as a whole, into `target`, which must not exist yet.
-
-    Raises Refusal `cannot_open` or `binding_differs` (the plaintext is not what its sender signed); nothing is left.
-    """
-    opener, digest = PayloadOpener(key), hashlib.sha256()
-    partial = target.with_name(target.name + ".opening")
-    try:
-        with payload.open("rb") as file, partial.open("wb") as out:
-            while piece := file.read(PIECE_BYTES):
-                for plain in opener.update(piece):
-                    digest.update(plain)
-                    out.write(plain)
-            for plain in opener.finish():
-                digest.update(plain)
-                out.write(plain)
-        if b64(digest.digest()) != plain_sha256:
-            raise Refusal("binding_differs")
-        target.hardlink_to(partial)  # fails rather than overwrites
-    finally:
-        partial.unlink(missing_ok=True)

@@ -64,6 +64,6 @@ async def turn(folder: Path, name: str) -> AsyncIterator[None]:
     """The turn that has this name, however long somebody else needs it before."""
     folder.mkdir(mode=0o700, exist_ok=True)
     with _lock_file(folder / name) as descriptor:
-        while not _taken(descriptor):
+        while not _taken(descriptor):  # noqa: ASYNC110  # there is no event between processes
             await asyncio.sleep(POLL_SECONDS)
         yield

@@ -1,10 +1,11 @@
 """What the relay answers, as values (protocol.md, chapter transport). Unknown extra fields are ignored: relays may grow."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
-from vetrelay.protocol.ids import Hash
+from vetrelay.protocol.ids import Count, Hash, Milliseconds, Position
 from vetrelay.protocol.signature import Signed
 
 
@@ -17,7 +18,7 @@ class RelayFacts(Answer, frozen=True):
 
     relay: Hash
     log_key: Hash
-    time: int
+    time: Milliseconds
     version: str
     limits: dict[str, Any] = {}
 
@@ -27,14 +28,14 @@ class SessionNonce(Answer, frozen=True):
 
     relay: Hash
     nonce: Hash
-    time: int
+    time: Milliseconds
 
 
 class Session(Answer, frozen=True):
     """`POST /v1/session`, second half."""
 
     bearer: str
-    until: int
+    until: Milliseconds
 
 
 class Invitation(Answer, frozen=True):
@@ -43,7 +44,7 @@ class Invitation(Answer, frozen=True):
     entry: Signed
     card: str | None
     relay: Hash
-    time: int
+    time: Milliseconds
 
 
 class Appended(Answer, frozen=True):
@@ -76,9 +77,9 @@ class ObjectPart(Answer, frozen=True):
 class Item(Answer, frozen=True):
     """One position of a case's queue; `signed` is null when it is not for us."""
 
-    n: int
-    time: int
-    kind: int
+    n: Position
+    time: Milliseconds
+    kind: Annotated[int, Meta(ge=0, le=255)]
     entry: Hash
     signed: Signed | None
     objects: tuple[ObjectPart, ...] = ()
@@ -102,9 +103,9 @@ class LogPage(Answer, frozen=True):
 class Pointer(Answer, frozen=True):
     """One delivery of the merged inbox."""
 
-    seq: int
+    seq: Count
     case: Hash
-    n: int
+    n: Position
     kind: int
 
 

@@ -96,9 +96,7 @@ class CaptureTime:
     def text(self) -> str:
         """ISO 8601, with the offset if there is one. Raises ValueError for a date that does not exist."""
         zone = None if self.offset_minutes is None else timezone(timedelta(minutes=self.offset_minutes))
-        return datetime(
-            self.year, self.month, self.day, self.hour, self.minute, self.second, tzinfo=zone
-        ).isoformat()
+        return datetime(self.year, self.month, self.day, self.hour, self.minute, self.second, tzinfo=zone).isoformat()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +126,9 @@ _ROLES_MADE = (Role.NORMALIZED, Role.PREVIEW)
 # A job ends its answer with this and closes the pipe, so that nobody waits for the kernel to take the process down.
 # It is no proof: a job that was taken over can write it too, as it could exit with 0. The result is checked in any case.
 DONE = b"."
+
+# What a sound jail answers to a probe: one byte for each of the worker's attempts that was denied.
+PROBE_PASSED = b"\x01" * 7
 
 REQUEST_BYTES = _REQUEST.size
 REPORT_BYTES = _REPORT.size

@@ -128,9 +128,7 @@ class Inspector:
         Raises Fault only where no jail can be had at all.
         """
         longest_side_px = policy.longest_side_px(purpose)
-        with handed_over(
-            content, most_bytes=policy.MAX_FILE_BYTES, head_bytes=policy.HEAD_BYTES
-        ) as handover:
+        with handed_over(content, most_bytes=policy.MAX_FILE_BYTES, head_bytes=policy.HEAD_BYTES) as handover:
             request = Request(
                 job=Job.INSPECT,
                 argument=longest_side_px,
@@ -151,8 +149,10 @@ class Inspector:
 
     @contextlib.asynccontextmanager
     async def _slot(self) -> AsyncIterator[Zygote]:
-        """A living zygote for one job. A lost one is replaced when its place is next asked for, so that a failure to
-        replace it meets whoever asks, and the place is kept for the next try.
+        """A living zygote for one job.
+
+        A lost one is replaced when its place is next asked for: a failure to replace it meets whoever asks, and the
+        place is kept for the next try.
         """
         zygote = await self._idle.get()
         try:

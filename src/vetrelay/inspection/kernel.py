@@ -16,14 +16,14 @@ _libc_with_lock = ctypes.PyDLL(None, use_errno=True)
 
 
 def prctl(option: int, *arguments: int) -> None:
-    """prctl(2). Raises OSError."""
+    """Changes a setting of this process. Raises OSError."""
     padded = (*arguments, 0, 0, 0, 0)[:4]
     if _libc.prctl(ctypes.c_int(option), *(ctypes.c_ulong(argument) for argument in padded)) != 0:
         _raise_errno()
 
 
 def syscall(number: int, *arguments: object) -> int:
-    """syscall(2) with ctypes arguments. Raises OSError."""
+    """Makes one system call by number, with ctypes arguments. Raises OSError."""
     result = _libc.syscall(ctypes.c_long(number), *arguments)
     if result < 0:
         _raise_errno()

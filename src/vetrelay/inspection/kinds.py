@@ -71,8 +71,9 @@ class Family(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindFacts:
-    """One kind: its media type, its family, the extensions it is known by (the first is the right one), and the reason
-    it is not opened (NONE: it is opened and rebuilt).
+    """One kind: its media type, its family, the extensions it is known by, and the reason it is not opened.
+
+    The first extension is the right one. NONE as the reason: it is opened and rebuilt.
     """
 
     media_type: str
@@ -82,9 +83,7 @@ class KindFacts:
 
 
 def _row(media_type: str, family: Family, extensions: str, not_opened: Reason = Reason.NONE) -> KindFacts:
-    return KindFacts(
-        media_type=media_type, family=family, extensions=tuple(extensions.split()), not_opened=not_opened
-    )
+    return KindFacts(media_type=media_type, family=family, extensions=tuple(extensions.split()), not_opened=not_opened)
 
 
 _P, _R, _W, _Z, _N = Family.PICTURE, Family.RECORDING, Family.WRITING, Family.PACKED, Family.NEVER_TAKEN
@@ -137,7 +136,7 @@ KIND_BY_EXTENSION: Mapping[str, Kind] = {
     extension: kind for kind, facts in KINDS.items() for extension in facts.extensions
 }
 KIND_BY_MEDIA_TYPE: Mapping[str, Kind] = {
-    **{facts.media_type: kind for kind, facts in reversed(KINDS.items()) if kind is not Kind.PROGRAM},
+    **{facts.media_type: kind for kind, facts in reversed(tuple(KINDS.items())) if kind is not Kind.PROGRAM},
     "image/jpg": Kind.JPEG,
     "image/pjpeg": Kind.JPEG,
     "image/heif": Kind.HEIC,

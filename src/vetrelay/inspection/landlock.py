@@ -45,9 +45,7 @@ def deny_all(version: int) -> None:
     if version == 0:
         return
     attribute = rule_set(version)
-    rules = kernel.syscall(
-        _CREATE_RULESET, attribute, ctypes.c_size_t(len(attribute)), ctypes.c_uint32(0)
-    )
+    rules = kernel.syscall(_CREATE_RULESET, attribute, ctypes.c_size_t(len(attribute)), ctypes.c_uint32(0))
     try:
         kernel.syscall(_RESTRICT_SELF, ctypes.c_int(rules), ctypes.c_uint32(0))
     finally:

@@ -12,11 +12,13 @@ One line per layer, each with its reason, in the order they are put on:
 The list of seccomp opens no path in either case, so a kernel without Landlock gets no weaker filter.
 """
 
+import contextlib
 import mmap
 import os
 import resource
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 
 from vetrelay.inspection import kernel, landlock, seccomp
 from vetrelay.inspection.policy import Limits
@@ -49,10 +51,10 @@ def forge() -> Locks:
 def lower_zygote() -> None:
     """Layer 1, once, in the zygote: whatever it forks starts without any privilege. Raises OSError."""
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    # The out-of-memory killer takes a jail before it takes the intake. Written before the process stops being
-    # dumpable, because after that its /proc belongs to root.
-    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:  # noqa: PTH123 - one line, one write
-        score.write("800")
+    # The out-of-memory killer takes a jail before it takes the intake: a courtesy, which a read-only /proc forbids.
+    # Done before the process stops being dumpable, because after that its /proc belongs to root.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_bytes(b"800")
     # No core file and no ptrace by the same user: memory holds plaintext.
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     kernel.drop_capabilities()
@@ -61,18 +63,19 @@ def lower_zygote() -> None:
 def lock_ahead(locks: Locks) -> None:
     """In the child, before it has a job: what does not depend on the job. Raises OSError."""
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Before the result comes: /dev/null may itself be open as number 3, which the result then takes.
+    for standard in (0, 1, 2):
+        os.dup2(locks.null_descriptor, standard)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     landlock.deny_all(locks.landlock_abi)
 
 
-def take_descriptors(locks: Locks, *, content_descriptor: int, result_descriptor: int) -> mmap.mmap | bytes:
-    """Layer 2, in the child: maps the content read-only, then leaves descriptors 0 to 3 and closes every other one."""
+def take_descriptors(*, content_descriptor: int, result_descriptor: int) -> mmap.mmap | bytes:
+    """Layer 2, in the child: maps the content read-only, puts the result at 3, and closes every other descriptor."""
     size_bytes = os.lseek(content_descriptor, 0, os.SEEK_END)
     content = mmap.mmap(content_descriptor, size_bytes, prot=mmap.PROT_READ) if size_bytes else b""
     os.dup2(result_descriptor, RESULT_DESCRIPTOR)
-    for standard in (0, 1, 2):
-        os.dup2(locks.null_descriptor, standard)
     os.closerange(_FIRST_CLOSED, os.sysconf("SC_OPEN_MAX"))
     return content
 

@@ -32,8 +32,8 @@ _ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "PATH": "/usr/bin:/bin:/sbin:/usr/sbin"
 _START_SECONDS = 60.0
 # A killed job is reported at once; silence for this long means that the zygote hangs.
 _GRACE_SECONDS = 10.0
-# A job that has said that it is done has only to be taken down by the kernel.
-_LEAVE_SECONDS = 2.0
+# A job that has closed its answer has only to be taken down by the kernel.
+_LEAVE_SECONDS = 0.5
 _READ_BYTES = 1 << 20
 
 
@@ -66,7 +66,7 @@ class Zygote:
         self._process = process
         self._control, self._jobs = channels
         self._sequence = 0
-        self._leaving: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[int] | None = None
         self.lost = False
         self.landlock_abi = 0
         self.has_second_opinion = False
@@ -77,22 +77,14 @@ class Zygote:
         """Starts a zygote and waits until it is warm. Raises Fault `no_sandbox` or `sandbox_failed`."""
         control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         jobs, their_jobs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        passed = (their_control.fileno(), their_jobs.fileno())
-        with their_control, their_jobs:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                *(str(descriptor) for descriptor in passed),
-                *options,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                pass_fds=passed,
-                env=_ENVIRONMENT,
-                cwd="/",
-                start_new_session=True,
-            )
-        control.setblocking(False)
-        jobs.setblocking(False)
-        zygote = cls(process, (control, jobs))
+        try:
+            with their_control, their_jobs:
+                process = await _spawned(command, (their_control.fileno(), their_jobs.fileno()), options)
+            zygote = cls(process, (control, jobs))
+        except BaseException:
+            control.close()
+            jobs.close()
+            raise
         try:
             await zygote._become_ready()
         except BaseException:
@@ -101,8 +93,10 @@ class Zygote:
         return zygote
 
     async def _become_ready(self) -> None:
+        self._control.setblocking(False)
+        self._jobs.setblocking(False)
         ready = b""
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, OSError):
             async with asyncio.timeout(_START_SECONDS):
                 ready = await asyncio.get_running_loop().sock_recv(self._control, READY.size)
         if len(ready) != READY.size:
@@ -147,20 +141,18 @@ class Zygote:
             os.close(reader)
         flooded = len(collected) > request.limits.output_bytes
         if collected.endswith(DONE) and not flooded:
-            self._leaving = asyncio.create_task(self._see_off())
+            self._leaving = asyncio.create_task(self._see_off(_LEAVE_SECONDS))
             return Ending(end=End.FINISHED, untrusted=bytes(memoryview(collected)[: -len(DONE)]))
-        if timed_out or flooded:
-            self._control.send(KILL.pack(self._sequence))
-        exit_code = await self._exit_code(_GRACE_SECONDS)
+        exit_code = await self._see_off(0 if timed_out or flooded else _LEAVE_SECONDS)
         return Ending(end=_end(exit_code, flooded=flooded, timed_out=timed_out))
 
-    async def _see_off(self) -> None:
-        """Waits until the job that was done is gone; one that stays all the same is killed."""
+    async def _see_off(self, seconds: float) -> int:
+        """Waits so long for a job to be gone by itself, then kills it; its exit code."""
         try:
-            await self._exit_code(_LEAVE_SECONDS)
+            return await self._exit_code(seconds)
         except TimeoutError:
             self._control.send(KILL.pack(self._sequence))
-            await self._exit_code(_GRACE_SECONDS)
+            return await self._exit_code(_GRACE_SECONDS)
 
     async def _exit_code(self, seconds: float) -> int:
         async with asyncio.timeout(seconds):
@@ -190,6 +182,22 @@ class Zygote:
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
+
+
+async def _spawned(
+    command: Sequence[str], passed: tuple[int, int], options: tuple[str, ...]
+) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *command,
+        *(str(descriptor) for descriptor in passed),
+        *options,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        pass_fds=passed,
+        env=_ENVIRONMENT,
+        cwd="/",
+        start_new_session=True,
+    )
 
 
 def _widen(pipe: int) -> None:

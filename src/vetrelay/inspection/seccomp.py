@@ -11,7 +11,6 @@ import errno
 import platform
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from vetrelay.inspection import kernel
 
@@ -67,7 +66,17 @@ SYSCALLS: Mapping[str, Mapping[str, int]] = {
         "set_robust_list": 99, "sigaltstack": 132, "write": 64,
     },
 }  # fmt: skip
+_LEAF = 3
+_STEP_BYTES = 8
 _AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+
+
+def _step(code: int, operand: int, *, if_true: int = 0, if_false: int = 0) -> bytes:
+    return struct.pack("=HBBI", code, if_true, if_false, operand)
+
+
+_PASS = _step(_RETURN, _ALLOW)
+_DENY = _step(_RETURN, _ERRNO | errno.EPERM)
 
 
 class NoSeccomp(Exception):
@@ -78,18 +87,19 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """A BPF program ready to be put on: build it before the fork, apply it after."""
+    """A BPF program. Build it before the fork: everything that `apply` needs is then in memory already."""
 
-    instructions: bytes
+    def __init__(self, instructions: bytes) -> None:
+        self.instructions = instructions
+        self._buffer = ctypes.create_string_buffer(instructions, len(instructions))
+        self._program = _Program(len(instructions) // _STEP_BYTES, ctypes.cast(self._buffer, ctypes.c_void_p))
+        self._address = ctypes.addressof(self._program)
 
     def apply(self) -> None:
         """Confines this process, for good. Raises NoSeccomp where the kernel will not."""
-        buffer = ctypes.create_string_buffer(self.instructions, len(self.instructions))
-        program = _Program(len(self.instructions) // 8, ctypes.cast(buffer, ctypes.c_void_p))
         try:
-            kernel.prctl(kernel.PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program))
+            kernel.prctl(kernel.PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, self._address)
         except OSError as error:
             raise NoSeccomp from error
 
@@ -98,43 +108,58 @@ def compose(machine: str, *, threads: bool) -> Filter:
     """The filter for one architecture (`platform.machine()`'s word). Raises NoSeccomp for one that is not listed."""
     if machine not in SYSCALLS:
         raise NoSeccomp
-    number = SYSCALLS[machine]
-    eperm, enosys = _ERRNO | errno.EPERM, _ERRNO | errno.ENOSYS
-    steps = [
+    answers = _answers(SYSCALLS[machine], threads=threads)
+    steps = (
         _step(_LOAD, _AT_ARCHITECTURE),
         _step(_JUMP_EQUAL, _AUDIT_ARCHITECTURE[machine], if_true=1),
         _step(_RETURN, _KILL_PROCESS),
         _step(_LOAD, _AT_NUMBER),
         _step(_JUMP_AT_LEAST, _X32_BIT, if_false=1),
         _step(_RETURN, _KILL_PROCESS),
+        *_search(sorted(answers.items())),
+    )
+    return Filter(b"".join(steps))
+
+
+def _answers(number: Mapping[str, int], *, threads: bool) -> dict[int, list[bytes]]:
+    """For each system call that is not simply denied, the steps that answer it; each ends in a return."""
+    without_exec = [
+        _step(_LOAD, _AT_ARGUMENTS + 2 * _ARGUMENT_BYTES),
+        _step(_JUMP_SET, _PROT_EXEC, if_false=1),
+        _DENY,
+        _PASS,
     ]
-    for name in (*_PLAIN, *(_FOR_THREADS if threads else ())):
-        steps += [_step(_JUMP_EQUAL, number[name], if_false=1), _step(_RETURN, _ALLOW)]
-    for name in _WITHOUT_EXEC:
-        steps += [
-            _step(_JUMP_EQUAL, number[name], if_false=4),
-            _step(_LOAD, _AT_ARGUMENTS + 2 * _ARGUMENT_BYTES),
-            _step(_JUMP_SET, _PROT_EXEC, if_false=1),
-            _step(_RETURN, eperm),
-            _step(_RETURN, _ALLOW),
-        ]
+    only_a_thread = [
+        _step(_LOAD, _AT_ARGUMENTS),
+        _step(_JUMP_EQUAL, _THREAD_FLAGS[0], if_true=1),
+        _step(_JUMP_EQUAL, _THREAD_FLAGS[1], if_false=1),
+        _PASS,
+        _DENY,
+    ]
+    answers = {number[name]: [_PASS] for name in (*_PLAIN, *(_FOR_THREADS if threads else ()))}
+    answers |= {number[name]: without_exec for name in _WITHOUT_EXEC}
     if threads:
-        # clone3 hides its flags behind a pointer that a filter cannot follow: glibc falls back to clone.
-        steps += [_step(_JUMP_EQUAL, number["clone3"], if_false=1), _step(_RETURN, enosys)]
-        steps += [_step(_JUMP_EQUAL, number["clone"], if_false=4), _step(_LOAD, _AT_ARGUMENTS)]
-        steps += [
-            _step(_JUMP_EQUAL, _THREAD_FLAGS[0], if_true=1),
-            _step(_JUMP_EQUAL, _THREAD_FLAGS[1], if_false=1),
-            _step(_RETURN, _ALLOW),
-        ]
-    steps.append(_step(_RETURN, eperm))
-    return Filter(instructions=b"".join(steps))
+        # clone3 hides its flags behind a pointer that a filter cannot follow: told that it is missing, glibc uses clone.
+        answers |= {number["clone"]: only_a_thread, number["clone3"]: [_step(_RETURN, _ERRNO | errno.ENOSYS)]}
+    return answers
+
+
+def _search(answers: list[tuple[int, list[bytes]]]) -> list[bytes]:
+    """A binary search over the numbers.
+
+    The kernel walks a new program once for every number there is; a plain list makes that the longer half of putting
+    it on.
+    """
+    if len(answers) > _LEAF:
+        middle = len(answers) // 2
+        below, above = _search(answers[:middle]), _search(answers[middle:])
+        return [_step(_JUMP_AT_LEAST, answers[middle][0], if_true=len(below)), *below, *above]
+    steps = []
+    for syscall_number, answer in answers:
+        steps += [_step(_JUMP_EQUAL, syscall_number, if_false=len(answer)), *answer]
+    return [*steps, _DENY]
 
 
 def compose_here(*, threads: bool) -> Filter:
     """The filter for the machine this runs on. Raises NoSeccomp."""
     return compose(platform.machine(), threads=threads)
-
-
-def _step(code: int, operand: int, *, if_true: int = 0, if_false: int = 0) -> bytes:
-    return struct.pack("=HBBI", code, if_true, if_false, operand)

@@ -4,6 +4,7 @@ Runs inside the jail: its database is loaded before the fork, and a lookup needs
 Loaded by the worker only.
 """
 
+import importlib
 from collections.abc import Callable, Mapping
 
 from vetrelay.inspection.kinds import Kind
@@ -35,7 +36,7 @@ def load() -> SecondOpinion | None:
         import magic
     except ImportError:
         try:
-            import pylibmagic  # noqa: F401 - imported for what it does to the search path
+            importlib.import_module("pylibmagic")
             import magic
         except ImportError:
             return None

@@ -85,7 +85,7 @@ def kind_of(content: Content) -> Kind:
         return Kind.BMP
     if bytes(content[_ISO_SIGNATURE_AT : _ISO_SIGNATURE_AT + 5]) == b"CD001":
         return Kind.DISK_IMAGE
-    if head[:1] == b"\xff" and head[1:2] and head[1] & 0xE6 == 0xE2:  # noqa: PLR2004 - MPEG audio sync, layer III
+    if head[:1] == b"\xff" and head[1:2] and head[1] & 0xE6 == 0xE2:
         return Kind.MP3
     return _by_text(head)
 
@@ -107,7 +107,7 @@ def _by_brand(head: bytes) -> Kind:
 
 def _by_text(head: bytes) -> Kind:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16-le" if head[0] == 0xFF else "utf-16-be"  # noqa: PLR2004 - the byte order mark
+        encoding = "utf-16-le" if head[0] == 0xFF else "utf-16-be"
         head = head[2:].decode(encoding, errors="ignore").encode("utf-8")
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     # A letter may carry a page in its first KiB; a page does not begin with two mail fields.
@@ -127,5 +127,5 @@ def _readable(start: bytes) -> bool:
     try:
         start[: -4 if len(start) > _TEXT_LOOK_BYTES - 16 else None].decode("utf-8")
     except UnicodeDecodeError:
-        return sum(byte < 0x80 for byte in start) > len(start) * 3 // 4  # noqa: PLR2004 - ASCII
+        return sum(byte < 0x80 for byte in start) > len(start) * 3 // 4
     return True

@@ -4,6 +4,7 @@ The only module that imports the parsers of strangers' files. It warms every cod
 jail nothing can be imported or opened any more, and then serves.
 """
 
+import codecs
 import errno
 import os
 import socket
@@ -28,6 +29,8 @@ _OUTLINES: Mapping[Kind, Callable[[Content], Outline]] = {
     Kind.HEIC: heif_outline.read,
     Kind.GIF: gif.read,
 }
+# Python imports a codec when it is first named; these are the ones that metadata may be written in.
+_CODECS = ("ascii", "latin-1", "cp1252", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32")
 # Less than this is no file of any kind: an empty choice, or a lone start-of-image marker.
 _FEWEST_BYTES = 4
 
@@ -42,16 +45,15 @@ class Tools:
 
 def inspect(task: zygote.Task, tools: Tools) -> Result:
     """One file, from its bytes to the result; a rule that says no becomes the result's reason."""
-    kind = Kind.UNKNOWN
+    if tools.opinion is None:
+        return Result(kind=Kind.UNKNOWN, reason=Reason.NO_SECOND_OPINION)
+    if task.size_bytes < _FEWEST_BYTES:
+        return Result(kind=Kind.UNKNOWN, reason=Reason.EMPTY)
+    kind = sniff.kind_of(task.content)
     try:
-        if tools.opinion is None:
-            raise Unfit(Reason.NO_SECOND_OPINION)
-        if task.size_bytes < _FEWEST_BYTES:
-            raise Unfit(Reason.EMPTY)
-        kind = sniff.kind_of(task.content)
         outline = _outline(task, kind, tools)
         if tools.opinion(bytes(task.content[: second_opinion.LOOK_BYTES])) is not kind:
-            raise Unfit(Reason.TYPES_DISAGREE)
+            return Result(kind=kind, reason=Reason.TYPES_DISAGREE)
         return image.normalize(task.content, kind=kind, outline=outline, longest_side_px=task.argument)
     except Unfit as unfit:
         return Result(kind=kind, reason=unfit.reason)
@@ -97,6 +99,8 @@ def _denied(attempt: Callable[[], object]) -> bool:
 
 def prepare(*, heic: bool) -> Tools:
     """Loads every library and walks every path once, in the zygote, over samples made on the spot."""
+    for name in _CODECS:
+        codecs.lookup(name)
     image.prepare()
     tools = Tools(opinion=second_opinion.load(), heic=heic and heif.prepare())
     for sample in samples.make(heic=tools.heic):
@@ -105,21 +109,25 @@ def prepare(*, heic: bool) -> Tools:
     return tools
 
 
-def main(arguments: list[str]) -> None:
-    """Prepares, then serves until the parent goes."""
-    control, job_channel = (socket.socket(fileno=int(descriptor)) for descriptor in arguments[:2])
-    tools = prepare(heic="no-heic" not in arguments)
+def jobs_with(tools: Tools) -> Mapping[int, zygote.JobFunction]:
+    """What this worker can be asked to do."""
     made = samples.make(heic=tools.heic)
 
     def inspect_job(task: zygote.Task) -> Iterable[bytes]:
         return encode_result(inspect(task, tools))
 
-    jobs: Mapping[int, zygote.JobFunction] = {
+    return {
         Job.INSPECT: inspect_job,
         Job.PROBE: lambda _task: [probe()],
         Job.SAMPLE: lambda task: made[task.argument : task.argument + 1],
     }
-    zygote.serve(control, job_channel, jobs, abilities=(tools.opinion is not None, tools.heic))
+
+
+def main(arguments: list[str]) -> None:
+    """Prepares, then serves until the parent goes."""
+    tools = prepare(heic="no-heic" not in arguments)
+    abilities = (tools.opinion is not None, tools.heic)
+    zygote.serve(zygote.channels(arguments), jobs_with(tools), abilities=abilities)
 
 
 if __name__ == "__main__":

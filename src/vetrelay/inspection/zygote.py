@@ -16,9 +16,10 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from mmap import mmap
+from pathlib import Path
 
 from vetrelay.inspection import kernel, lockdown, seccomp
 from vetrelay.inspection.frames import DONE, REQUEST_BYTES, Exit, Report, decode_request, encode_report
@@ -41,17 +42,23 @@ class Task:
 
 # A job gives the parts of its answer; they are written to descriptor 3 one after the other.
 JobFunction = Callable[[Task], Iterable[bytes]]
+Channels = tuple[socket.socket, socket.socket]
 
 
-def serve(
-    control: socket.socket, job_channel: socket.socket, jobs: Mapping[int, JobFunction], *, abilities: tuple[bool, bool]
-) -> None:
-    """Serves jobs until the parent closes `control`.
+def channels(arguments: Sequence[str]) -> Channels:
+    """The control and the job channel, by the two descriptor numbers that start a worker's arguments."""
+    control, job_channel = (socket.socket(fileno=int(descriptor)) for descriptor in arguments[:2])
+    return control, job_channel
+
+
+def serve(channels: Channels, jobs: Mapping[int, JobFunction], *, abilities: tuple[bool, bool]) -> None:
+    """Serves jobs until the parent closes the channels.
 
     The caller has imported and warmed everything a job touches: inside, nothing can be imported any more.
     `abilities` are told to the parent: whether there is a second opinion (libmagic), whether HEIC can be opened.
     Ends the process with `Exit.NO_SANDBOX` where this machine cannot confine a job.
     """
+    control, job_channel = channels
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; it closes the channel
     try:
@@ -84,7 +91,7 @@ def _die_with_parent() -> None:
 def _await_single_thread() -> None:
     """Warming HEIC starts a thread that may still be ending; a fork with a second thread is not safe."""
     deadline = time.monotonic() + _THREADS_END_SECONDS
-    while len(os.listdir("/proc/self/task")) > 1:
+    while len(list(Path("/proc/self/task").iterdir())) > 1:
         if time.monotonic() > deadline:
             raise SystemExit(_EXIT_CRASHED)
         time.sleep(0.001)
@@ -96,7 +103,7 @@ def _watch(control: socket.socket, job_channel: socket.socket, child: int, seque
     poll.register(watch, select.POLLIN)
     poll.register(control, select.POLLIN)
     while watch not in {descriptor for descriptor, _ in poll.poll()}:
-        wanted = control.recv(KILL.size)
+        wanted = _received(control)
         if wanted and KILL.unpack(wanted)[0] != sequence:
             continue  # it was meant for a job that has just ended by itself
         signal.pidfd_send_signal(watch, signal.SIGKILL)
@@ -108,14 +115,20 @@ def _watch(control: socket.socket, job_channel: socket.socket, child: int, seque
     return Report(sequence=sequence, status=status)
 
 
+def _received(control: socket.socket) -> bytes:
+    try:
+        return control.recv(KILL.size)
+    except ConnectionResetError:  # the parent closed it with a report unread
+        return b""
+
+
 def _discard(job_channel: socket.socket) -> None:
     """A request whose child was killed before it took it must not wake the next one."""
-    try:
-        _, descriptors, _, _ = socket.recv_fds(job_channel, REQUEST_BYTES, 2, socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return
-    for descriptor in descriptors:
-        os.close(descriptor)
+    # Asked by select: recv_fds of Python 3.11 forgets its flags, so that MSG_DONTWAIT would wait all the same.
+    if select.select([job_channel], [], [], 0)[0]:
+        _, descriptors, _, _ = socket.recv_fds(job_channel, REQUEST_BYTES, 2)
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
 def _be_child(locks: lockdown.Locks, job_channel: socket.socket, jobs: Mapping[int, JobFunction]) -> None:
@@ -127,9 +140,7 @@ def _be_child(locks: lockdown.Locks, job_channel: socket.socket, jobs: Mapping[i
         if not message:
             os._exit(Exit.FINISHED)
         request = decode_request(message)
-        content = lockdown.take_descriptors(
-            locks, content_descriptor=descriptors[0], result_descriptor=descriptors[1]
-        )
+        content = lockdown.take_descriptors(content_descriptor=descriptors[0], result_descriptor=descriptors[1])
         lockdown.lock(locks, request.limits)
         code = _EXIT_CRASHED
         task = Task(

@@ -1,11 +1,10 @@
 """Answering one envelope: slip, files, verdict. The steps of the crash table stand here in order, each with its name."""
 
 import asyncio
-from functools import partial
 
 from vetrelay.client.follow import envelope_of, party_of, recall
 from vetrelay.client.opening import slip_of
-from vetrelay.client.outbox import deliver, promise_envelope, upload_payloads
+from vetrelay.client.outbox import deliver, forget, promise_envelope, upload_payloads
 from vetrelay.client.promises import Outgoing
 from vetrelay.errors import Fault, Refusal
 from vetrelay.intake.intake import Intake
@@ -27,29 +26,37 @@ async def answer(intake: Intake, job: Job) -> None:
     if promised is None:
         promised = await _promised(intake, job)
         intake.checkpoint("promised")
-    await persist(partial(upload_payloads, intake.end, promised, at_once=_UPLOADS_AT_ONCE))
+    await persist(lambda: upload_payloads(intake.end, promised, at_once=_UPLOADS_AT_ONCE))
     intake.checkpoint("uploaded")
-    await persist(partial(deliver, intake.end, promised))
+    await persist(lambda: deliver(intake.end, promised))
     intake.checkpoint("submitted")
     intake.jobs.publish(job.entry, now_ms=intake.end.now_ms())
     intake.checkpoint("published")
-    intake.end.journal.forget(promised.id)
+    forget(intake.end, promised)
+
+
+def begin_anew(intake: Intake, job: Job) -> None:
+    """Drops a verdict that was promised and cannot be delivered: the files are looked at again, and nothing is lost."""
+    promised = intake.end.journal.intended(intent_of(job.case, job.entry))
+    if promised is not None and promised.receipt is None:
+        forget(intake.end, promised)
 
 
 async def _promised(intake: Intake, job: Job) -> Outgoing:
-    end, intent = intake.end, intent_of(job.case, job.entry)
-    found = envelope_of(end, job.case, job.entry)
-    followed = intake.known.get(job.case) or recall(end, job.case)
+    found = envelope_of(intake.end, job.case, job.entry)
+    followed = intake.known.get(job.case) or recall(intake.end, job.case)
     sender = party_of(followed.roster, found[2].device) if found else None
     if found is None or sender is None:
         raise Fault("jobs_damaged")
     envelope = found[2]
     judgements = await _judgements(intake, job, envelope)
-    readers = len(recipients_of(followed.roster, envelope.audience, sender=end.keyring.party, own=sender))
+    own = intake.end.keyring.party
+    readers = len(recipients_of(followed.roster, envelope.audience, sender=own, own=sender))
     judgements = _fitted(judgements, readers=readers)
-    draft = verdict_draft(end, job.entry, envelope, sender=sender, judgements=judgements)
+    draft = verdict_draft(intake.end, job.entry, envelope, sender=sender, judgements=judgements)
     sealed = tuple(copy for one in judgements for copy in one.sealed)
-    return await persist(lambda: promise_envelope(end, intent, draft, sealed, known=intake.known.get(job.case)))
+    intent = intent_of(job.case, job.entry)
+    return await persist(lambda: promise_envelope(intake.end, intent, draft, sealed, known=intake.known.get(job.case)))
 
 
 async def _judgements(intake: Intake, job: Job, envelope: Envelope) -> tuple[Judged, ...]:

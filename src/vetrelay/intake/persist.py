@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from vetrelay.client.api import PASSING
+from vetrelay.client.outbox import STANDING
 from vetrelay.errors import Fault, Refusal, VetRelayError
 from vetrelay.telemetry import event_log
 
 T = TypeVar("T")
 FIRST_WAIT_SECONDS: Final = 0.2
 LONGEST_WAIT_SECONDS: Final = 60.0
-MENDED_BY_OTHERS: Final = PASSING | {"case_full", "too_many_uploads", "head_stale", "newer_version"}
-"""Refusals that end when somebody makes room, sets a clock or updates: the work waits for it."""
+MENDED_BY_OTHERS: Final = STANDING | {"head_stale"}
+"""Refusals that end by themselves, or when somebody sets a clock or updates: the step waits for it."""
 
 
 def may_pass(error: VetRelayError) -> bool:

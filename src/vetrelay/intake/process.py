@@ -6,7 +6,7 @@ import fcntl
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from vetrelay.client.end import open_end
 from vetrelay.config import IntakeConfig
 from vetrelay.errors import Fault
 from vetrelay.inspection.inspect import Inspector, Settings
+from vetrelay.inspection.sandbox import WORKER_COMMAND
 from vetrelay.intake.admission import admitted, write_offer
 from vetrelay.intake.intake import Checkpoint, Intake
 from vetrelay.intake.jobs import JobTable
@@ -42,7 +43,13 @@ def run(config: IntakeConfig, *, ready: Ready | None = None) -> None:
     uvloop.run(serve(config, ready=ready))
 
 
-async def serve(config: IntakeConfig, *, ready: Ready | None = None, checkpoint: Checkpoint = _go_on) -> None:
+async def serve(
+    config: IntakeConfig,
+    *,
+    ready: Ready | None = None,
+    checkpoint: Checkpoint = _go_on,
+    worker: Sequence[str] = WORKER_COMMAND,
+) -> None:
     """Runs the intake until SIGTERM or SIGINT; then jobs under way are left to the job table.
 
     `ready` hears where the offer is, once it is enrolled. Raises Fault `no_sandbox` or `sandbox_failed` before anything
@@ -53,7 +60,7 @@ async def serve(config: IntakeConfig, *, ready: Ready | None = None, checkpoint:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    working = asyncio.create_task(_work(config, ready, checkpoint))
+    working = asyncio.create_task(_work(config, ready, checkpoint, worker))
     waiting = asyncio.create_task(stopping.wait())
     try:
         await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -79,14 +86,14 @@ def _alone(home: Path) -> Iterator[None]:
         os.close(lock)
 
 
-async def _work(config: IntakeConfig, ready: Ready | None, checkpoint: Checkpoint) -> None:
+async def _work(config: IntakeConfig, ready: Ready | None, checkpoint: Checkpoint, worker: Sequence[str]) -> None:
     home = Path(config.data)
     slots = config.parallel_jobs or os.cpu_count() or 1
     async with contextlib.AsyncExitStack() as opened:
         opened.enter_context(_alone(home))
         # The jail is proved first, and its zygotes are started before this process holds a key.
         settings = Settings(parallel_jobs=slots, heic=config.heic)
-        inspector = await opened.enter_async_context(Inspector.start(settings))
+        inspector = await opened.enter_async_context(Inspector.start(settings, command=worker))
         keyring = await admitted(config, now_ms=_now_ms, random_bytes=os.urandom)
         end = await opened.enter_async_context(open_end(home, keyring, now_ms=_now_ms, random_bytes=os.urandom))
         jobs = opened.enter_context(contextlib.closing(JobTable(home)))

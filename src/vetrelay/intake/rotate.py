@@ -68,7 +68,7 @@ def _key(stored: StoredKey) -> PartyKey:
 
 
 async def _post(end: End, party: Party, fresh: StoredKey) -> None:
-    step, boxes = boxed(_key(fresh), end.device, end.random_bytes)
+    step, boxes = boxed("machine", _key(fresh), end.device, end.random_bytes)
     statement = Rotate(v=VERSION, party=party.id, seq=party.seq + 1, prev=party.head, revoke=(), keys=(step,))
     signed = sign("party", statement, [end.device.signer])
     await end.api.append_party(party.id, render({"entry": signed, "boxes": boxes}))

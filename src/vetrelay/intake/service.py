@@ -7,8 +7,9 @@ from typing import Final
 from vetrelay.client.end import End
 from vetrelay.client.follow import Followed
 from vetrelay.client.news import take_news
+from vetrelay.client.outbox import forget
 from vetrelay.errors import Refusal, VetRelayError
-from vetrelay.intake.answer import answer
+from vetrelay.intake.answer import answer, begin_anew
 from vetrelay.intake.collect import collect
 from vetrelay.intake.intake import Intake
 from vetrelay.intake.jobs import Job, JobTable, State
@@ -19,19 +20,17 @@ from vetrelay.telemetry import event_log, place_of
 
 ROTATION_CHECK_SECONDS: Final = 15 * 60
 REMEMBER_JOBS_MS: Final = 90 * DAY_MS
+BEGIN_ANEW: Final = frozenset({"case_full", "spool_lost"})
+"""What ends a promise, but not the job: there may be room later, and the files are still at the relay."""
 
 
 def tidy(end: End, jobs: JobTable) -> None:
-    """Clears away what a kill left behind: interrupted jobs go back into the queue, what nothing refers to goes."""
+    """Mends what a kill left: interrupted jobs go back into the queue, drafts of published verdicts go."""
     jobs.recover()
     jobs.sweep(before_ms=end.now_ms() - REMEMBER_JOBS_MS)
     for promised in end.journal.receipted():
         if jobs.state(entry_of(promised.intent)) is State.PUBLISHED:
-            end.journal.forget(promised.id)
-    awaited = end.journal.spooled()
-    for spool in end.journal.spool.iterdir():
-        if spool not in awaited:
-            spool.unlink()
+            forget(end, promised)
 
 
 async def work(intake: Intake) -> None:
@@ -86,7 +85,9 @@ async def _carry_out(intake: Intake, job: Job) -> None:
         try:
             await answer(intake, job)
         except VetRelayError as stopped:
-            if not may_pass(stopped):
+            if stopped.code in BEGIN_ANEW:
+                begin_anew(intake, job)
+            elif not may_pass(stopped):
                 intake.jobs.end(job.entry, stopped.code, now_ms=intake.end.now_ms())
                 event_log()("intake.job_ended", code=stopped.code)
                 return

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from vetrelay.errors import Refusal
 from vetrelay.protocol.ids import EntryId, Hash, PartyId
 from vetrelay.protocol.party import Newer, parse_statement
-from vetrelay.protocol.partystate import extend_party
+from vetrelay.protocol.partystate import check_rotation_rate, extend_party
 from vetrelay.protocol.signature import Signed
 from vetrelay.relay.append import Step, append_statements
 from vetrelay.relay.chains import check_boxes, check_machines, check_new_devices, extending
@@ -50,6 +50,7 @@ def _extended(
     time_ms = relay.now_ms()
     after = extend_party(before, signed, time_ms=time_ms)
     assert before is not None  # the asker's device stands in this chain
+    check_rotation_rate(before, after)
     check_machines(store, signed)
     check_new_devices(store, after.devices.keys() - before.devices.keys())
     cases = [_planned(store, store.cases.standing(case), signed) for case in store.cases.open_of(party)]

@@ -19,6 +19,7 @@ from vetrelay.protocol.party import parse_statement
 from vetrelay.protocol.roster import Roster, empty_roster
 from vetrelay.protocol.session import BEARER_LIFE_MS
 from vetrelay.protocol.signature import Signed, parse_wire
+from vetrelay.relay.enrol import code_hash
 from vetrelay.relay.policy import concerned
 from vetrelay.relay.storage.schema import blobs, cases, codes, deliveries, devices, entries, parties, sessions
 
@@ -121,13 +122,18 @@ def look_at_case(engine: Engine, beginning: str) -> CaseSeen:
         return _case(
             row,
             parties=tuple(
-                _party(
-                    connection, party, kind=roster.parties[party].kind, role=role, came_ms=came[party], case=row.id
-                )
+                _party(connection, party, kind=roster.parties[party].kind, role=role, came_ms=came[party], case=row.id)
                 for party, role in roles.items()
             ),
             positions=tuple(_position(entry, roster) for entry in log),
         )
+
+
+def is_unused(engine: Engine, code: str) -> bool:
+    """Whether a one-time code is this relay's and has let nobody in yet."""
+    unused = select(func.count()).where(codes.c.hash == code_hash(code), codes.c.used_by.is_(None))
+    with engine.begin() as connection:
+        return bool(connection.execute(unused).scalar_one())
 
 
 def _case(row: Any, *, parties: tuple[PartySeen, ...], positions: tuple[PositionSeen, ...]) -> CaseSeen:
@@ -212,6 +218,8 @@ def _author(signed: Signed, kind: Kind, envelope: Envelope | None, roster: Roste
     """Which party signed: an envelope names its device, a statement its key, a genesis is its party's id."""
     for party in roster.parties.values():
         for device in party.devices.values():
-            if (envelope is not None and device.id == envelope.device) or device.sign in {one.key for one in signed.sigs}:
+            if (envelope is not None and device.id == envelope.device) or device.sign in {
+                one.key for one in signed.sigs
+            }:
                 return party.id
     return signed.entry_id() if kind is Kind.PARTY and signed.entry_id() in roster.parties else None

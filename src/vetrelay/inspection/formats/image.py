@@ -33,12 +33,10 @@ def normalize(content: Content, *, kind: Kind, outline: Outline, longest_side_px
         return _normalize(content, kind=kind, outline=outline, longest_side_px=longest_side_px)
     except (Unfit, MemoryError):
         raise
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Unfit(Reason.TOO_MANY_PIXELS) from None
-    except Image.DecompressionBombWarning:
-        raise Unfit(Reason.TOO_MANY_PIXELS) from None
-    except Exception as error:
-        # A decoder raises anything at a stranger's file; "truncated" is the one case with a remedy of its own.
+    except Exception as error:  # noqa: BLE001 - a decoder raises anything at a stranger's file
+        # "truncated" is the one case with a remedy of its own.
         incomplete = isinstance(error, OSError) and "truncated" in str(error)
         raise Unfit(Reason.INCOMPLETE if incomplete else Reason.DAMAGED) from None
 

@@ -95,6 +95,4 @@ def _encoded(picture: Image.Image, role: Role, kind: Kind) -> RawOutput:
         picture.save(buffer, format=_FORMAT_NAMES[kind], quality=_QUALITY)
     else:
         picture.save(buffer, format=_FORMAT_NAMES[kind])
-    return RawOutput(
-        role=role, kind=kind, width_px=picture.width, height_px=picture.height, content=buffer.getvalue()
-    )
+    return RawOutput(role=role, kind=kind, width_px=picture.width, height_px=picture.height, content=buffer.getvalue())

@@ -26,8 +26,10 @@ _HEIC = base64.b64decode(
 
 
 def make(*, heic: bool) -> tuple[bytes, ...]:
-    """The samples in fixed order: a long JPEG with EXIF, ICC profile and orientation, a CMYK JPEG, a PNG with alpha,
-    a 16-bit PNG, a WebP, and a HEIC if it can be opened.
+    """The samples in fixed order.
+
+    A long JPEG with EXIF, ICC profile and orientation, a CMYK JPEG, a PNG with alpha, a 16-bit PNG, a WebP, and a HEIC
+    if it can be opened.
     """
     colours = Image.new("RGB", _SIZE_PX, (200, 30, 30))
     colours.paste((30, 30, 200), (_SIZE_PX[0] // 2, 0, *_SIZE_PX))

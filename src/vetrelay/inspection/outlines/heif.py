@@ -14,6 +14,7 @@ _MAX_BOXES = 4096
 _MAX_EXTENTS = 65_536
 _IN_FILE, _IN_META = 0, 1
 _LARGE_SIZE, _TO_THE_END = 1, 0
+_ALPHA_TYPES = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
 _IMAGE_ITEMS = frozenset({b"hvc1", b"grid", b"iden", b"iovl"})
 
 
@@ -53,12 +54,15 @@ def read(content: Content) -> Outline:
     turned = any(
         (box.kind == b"irot" and number(content, box.start, 1) & 3) or box.kind == b"imir" for box in described
     )
+    draws_alpha = any(
+        box.kind == b"auxC" and bytes(content[box.start + 4 : box.end]).startswith(_ALPHA_TYPES) for box in described
+    )
     width_px, height_px = max(sizes, key=lambda size: size[0] * size[1])
     return Outline(
         width_px=width_px,
         height_px=height_px,
         end_bytes=top[-1].end,
-        notes=_losses(content, items, inside),
+        notes=_losses(content, items, inside, draws_alpha=draws_alpha),
         turned=turned,
     )
 
@@ -142,9 +146,9 @@ def _items(content: Content, iinf: _Box) -> list[_Item]:
         if box.kind != b"infe":
             continue
         infe_version = number(content, box.start, 1)
-        if infe_version < 2:  # noqa: PLR2004 - version 2 brought the item type that every HEIC has
+        if infe_version < 2:
             raise Unfit(Reason.DAMAGED)
-        id_bytes = 4 if infe_version > 2 else 2  # noqa: PLR2004 - version 3 brought 32-bit item ids
+        id_bytes = 4 if infe_version > 2 else 2
         kind_at = box.start + 4 + id_bytes + 2
         rest = bytes(content[kind_at + 4 : min(box.end, kind_at + 4 + 256)])
         items.append(
@@ -157,18 +161,20 @@ def _items(content: Content, iinf: _Box) -> list[_Item]:
     return items
 
 
-def _losses(content: Content, items: list[_Item], inside: list[_Box]) -> frozenset[Note]:
+def _losses(content: Content, items: list[_Item], inside: list[_Box], *, draws_alpha: bool) -> frozenset[Note]:
     notes = set()
     if any(item.kind == b"mime" and item.content_type == b"application/rdf+xml" for item in items):
         notes.add(Note.EDITING_RECORD_REMOVED)
     primary = _primary(content, _only(inside, b"pitm"))
     references = [reference for box in inside if box.kind == b"iref" for reference in _references(content, box)]
-    tiles = {item for kind, source, targets in references if kind == b"dimg" and source == primary for item in targets}
     thumbnails = {source for kind, source, _ in references if kind == b"thmb"}
-    pictures = {item.number for item in items if item.kind in _IMAGE_ITEMS}
+    # A picture's own transparency is drawn, not lost.
+    alpha = {source for kind, source, _ in references if kind == b"auxl"} if draws_alpha else set()
+    expected = {primary} | thumbnails | (alpha if len(alpha) == 1 else set())
+    tiles = {item for kind, source, parts in references if kind == b"dimg" and source in expected for item in parts}
     if thumbnails:
         notes.add(Note.THUMBNAIL_REMOVED)
-    if pictures - {primary} - tiles - thumbnails:
+    if {item.number for item in items if item.kind in _IMAGE_ITEMS} - expected - tiles:
         notes.add(Note.EXTRA_PICTURES_REMOVED)
     return frozenset(notes)
 

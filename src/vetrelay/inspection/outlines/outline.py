@@ -1,7 +1,6 @@
-"""What a picture's structure says before any decoder runs: pure Python over bytes, no library, no allocation by a
-stranger's number.
+"""What a picture's structure says before any decoder runs: pure Python over bytes, without a library.
 
-Every reader here takes the content and gives an `Outline`, or raises `Unfit`. They run in the jail over what came in,
+Nothing is allocated by a stranger's number. Every reader here takes the content and gives an `Outline`, or raises `Unfit`. They run in the jail over what came in,
 and in the parent over what came out (an answer must be bare, whole, and of the stated size).
 """
 

@@ -1,6 +1,8 @@
 """The chunks of a PNG (W3C PNG, third edition): every length and every checksum, before the decoder sees it."""
 
 import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from vetrelay.inspection.outlines.outline import Content, Outline, check_size, number
 from vetrelay.inspection.words import Note, Reason, Unfit
@@ -15,46 +17,59 @@ _MAX_UNPACKED_BYTES = 1 << 20
 _CHECK_STEP_BYTES = 1 << 20
 
 
-def read(content: Content) -> Outline:
-    """Walks the chunks to IEND. Raises Unfit: incomplete, damaged (also by checksum), or unpacking too large."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """One chunk: its four letters, and where its content starts and ends."""
+
+    kind: bytes
+    start: int
+    end: int
+
+
+def chunks(content: Content) -> Iterator[Chunk]:
+    """The chunks up to and with IEND, each with a sound checksum. Raises Unfit."""
     position = len(SIGNATURE)
-    size: tuple[int, int] | None = None
-    kinds: set[bytes] = set()
-    notes: set[Note] = set()
-    while b"IEND" not in kinds:
+    kind = b""
+    while kind != b"IEND":
         length = number(content, position, 4)
         kind = bytes(content[position + 4 : position + 8])
         end = position + _OVERHEAD_BYTES + length
-        if len(kind) == 4 and not kind.isalpha():  # noqa: PLR2004 - four letters
+        if not kind.isalpha() and len(kind) == 4:
             raise Unfit(Reason.DAMAGED)
         if end > len(content):
             raise Unfit(Reason.INCOMPLETE)
         if _checksum(content, position + 4, end - 4) != number(content, end - 4, 4):
             raise Unfit(Reason.DAMAGED)
-        if (size is None) != (kind == b"IHDR"):
-            raise Unfit(Reason.DAMAGED)
-        if size is None:
-            if length != _HEADER_BYTES:
-                raise Unfit(Reason.DAMAGED)
-            size = number(content, position + 8, 4), number(content, position + 12, 4)
-            check_size(*size)
-        elif kind in _TEXTS or kind == b"iCCP":
-            text = bytes(content[position + 8 : end - 4])
-            _check_unpacked(kind, text)
-            notes |= _loss(text) if kind in _TEXTS else set()
-        kinds.add(kind)
+        yield Chunk(kind=kind, start=position + 8, end=end - 4)
         position = end
-    if size is None or b"IDAT" not in kinds:
+
+
+def read(content: Content) -> Outline:
+    """Walks the chunks to IEND. Raises Unfit: incomplete, damaged (also by checksum), or unpacking too large."""
+    walk = chunks(content)
+    header = next(walk)
+    if header.kind != b"IHDR" or header.end - header.start != _HEADER_BYTES:
+        raise Unfit(Reason.DAMAGED)
+    width_px, height_px = number(content, header.start, 4), number(content, header.start + 4, 4)
+    check_size(width_px, height_px)
+    kinds = {header.kind}
+    notes: set[Note] = set()
+    end = 0
+    for chunk in walk:
+        kinds.add(chunk.kind)
+        if chunk.kind in _TEXTS or chunk.kind == b"iCCP":
+            notes |= _read_text(chunk.kind, bytes(content[chunk.start : chunk.end]))
+        end = chunk.end + 4
+    if b"IDAT" not in kinds:
         raise Unfit(Reason.INCOMPLETE)
-    bare = kinds <= _NEEDED_TO_DRAW and position == len(content)
-    if position < len(content):
+    if end < len(content):
         notes.add(Note.TRAILING_BYTES_REMOVED)
     return Outline(
-        width_px=size[0],
-        height_px=size[1],
-        end_bytes=position,
+        width_px=width_px,
+        height_px=height_px,
+        end_bytes=end,
         notes=frozenset(notes),
-        bare=bare,
+        bare=kinds <= _NEEDED_TO_DRAW and end == len(content),
         moving=b"acTL" in kinds,
     )
 
@@ -66,26 +81,24 @@ def _checksum(content: Content, start: int, end: int) -> int:
     return checksum
 
 
-def _check_unpacked(kind: bytes, chunk: bytes) -> None:
+def _read_text(kind: bytes, chunk: bytes) -> set[Note]:
+    """What losing a text chunk is called. Raises Unfit for one that unpacks to more than any caption or profile."""
     keyword, _, rest = chunk.partition(b"\x00")
-    if kind == b"tEXt" or not rest:
-        return
-    if kind == b"iTXt":
-        if rest[:1] == b"\x00":  # not compressed
-            return
-        packed = rest[2:].split(b"\x00", 2)[-1]
-    else:
-        packed = rest[1:]
+    packed = _packed_part(kind, rest)
     unpacker = zlib.decompressobj()
     try:
         unpacked = unpacker.decompress(packed, _MAX_UNPACKED_BYTES + 1)
     except zlib.error:
-        return  # the text or profile is unreadable, and is dropped anyway
-    if len(keyword) + len(unpacked) > _MAX_UNPACKED_BYTES:
+        unpacked = b""  # unreadable, and dropped anyway
+    if len(unpacked) > _MAX_UNPACKED_BYTES:
         raise Unfit(Reason.UNPACKS_TOO_LARGE)
+    if kind == b"iCCP":
+        return set()
+    return {Note.EDITING_RECORD_REMOVED if keyword == b"XML:com.adobe.xmp" else Note.COMMENT_REMOVED}
 
 
-def _loss(text: bytes) -> set[Note]:
-    if text.startswith(b"XML:com.adobe.xmp"):
-        return {Note.EDITING_RECORD_REMOVED}
-    return {Note.COMMENT_REMOVED}
+def _packed_part(kind: bytes, rest: bytes) -> bytes:
+    if kind == b"iTXt":
+        # flag, method, language, translated keyword, text
+        return rest[2:].split(b"\x00", 2)[-1] if rest[:1] == b"\x01" else b""
+    return b"" if kind == b"tEXt" else rest[1:]

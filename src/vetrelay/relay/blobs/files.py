@@ -126,7 +126,8 @@ class FileBlobs:
             for folder in (self._blobs, self._incoming):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 sync_folder(folder.parent)
-        first, second = self._incoming / ".probe", self._blobs / ".probe"
+        probe = f".probe-{os.getpid()}"
+        first, second = self._incoming / probe, self._blobs / probe
         try:
             first.write_bytes(b"")
             second.unlink(missing_ok=True)
@@ -134,9 +135,9 @@ class FileBlobs:
         except OSError as unfit:
             raise Fault("blobs_unfit") from unfit
         finally:
-            for probe in (first, second):
+            for file in (first, second):
                 with suppress(OSError):
-                    probe.unlink(missing_ok=True)
+                    file.unlink(missing_ok=True)
 
     def _partial(self, upload: Hash) -> FilePartial:
         home = Home(run=self._run, remember=self._remember(upload), place=self._place)

@@ -97,21 +97,16 @@ async def _send(request: web.Request, relay: RelayServices, body: _Body) -> web.
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = end - start
     await response.prepare(request)
-    if request.method != hdrs.METH_HEAD:
-        await _stream(request, response, body.pieces(relay, start, end))
-    await response.write_eof()
-    return response
-
-
-async def _stream(request: web.Request, response: web.StreamResponse, pieces: AsyncIterator[bytes]) -> None:
+    if request.method == hdrs.METH_HEAD:
+        return response
     try:
-        async for piece in pieces:
+        async for piece in body.pieces(relay, start, end):
             await response.write(piece)
-    except Fault as broken:
+    except Fault:
         # The answer has begun: only an end before its announced size can still say that it is not whole.
         if request.transport is not None:
             request.transport.abort()
-        raise ConnectionResetError from broken
+    return response
 
 
 def _range(request: web.Request, body: _Body) -> tuple[int, int] | None:

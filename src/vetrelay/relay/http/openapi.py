@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from vetrelay.relay.http.routes import Route
+from vetrelay.relay.http.routes import Content, Route
 
 ALWAYS = (HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE)
 PROBLEM = {
@@ -25,12 +25,7 @@ PROBLEM = {
 
 def document(routes: Sequence[Route], *, version: str) -> bytes:
     """The OpenAPI document of these routes, as JSON."""
-    types = [
-        kind
-        for route in routes
-        for kind in (route.takes, route.gives)
-        if kind is not None and not isinstance(kind, str)
-    ]
+    types = [kind for route in routes for content in (route.takes, route.gives) for kind in _types(content)]
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     schema_of = dict(zip(map(id, types), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
@@ -73,9 +68,17 @@ def _operation(route: Route, path: str, schema_of: dict[int, dict[str, Any]]) ->
     return operation
 
 
-def _content(description: str, kind: type | str | None, schema_of: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    if kind is None:
+def _types(content: Content) -> tuple[type, ...]:
+    if content is None or isinstance(content, str):
+        return ()
+    return content if isinstance(content, tuple) else (content,)
+
+
+def _content(description: str, content: Content, schema_of: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    if content is None:
         return {"description": description}
-    if isinstance(kind, str):
-        return {"description": description, "content": {kind: {}}}
-    return {"description": description, "content": {"application/json": {"schema": schema_of[id(kind)]}}}
+    if isinstance(content, str):
+        return {"description": description, "content": {content: {}}}
+    schemas = [schema_of[id(kind)] for kind in _types(content)]
+    schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}

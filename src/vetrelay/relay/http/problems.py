@@ -91,26 +91,22 @@ def problem_response(error: VetRelayError) -> web.Response:
 
 @web.middleware
 async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answers every error with its problem document, and logs how the request ended."""
-    log, loop = event_log(), asyncio.get_running_loop()
-    started, code, where = loop.time(), None, None
+    """Answers every error with its problem document, and logs it; what goes well is the proxy's to log."""
+    started = asyncio.get_running_loop().time()
     try:
-        response = await handler(request)
-    except asyncio.CancelledError:
-        raise
+        return await handler(request)
     except (ConnectionError, asyncio.IncompleteReadError):
         raise  # whoever asked is gone
     except Exception as error:  # noqa: BLE001  # whatever it was, the answer is a problem document without its text
         problem = problem_of(error)
-        code, where = problem.code, place_of(error) if problem.code == "internal" else None
-        response = problem_response(problem)
-    resource = request.match_info.route.resource
-    log(
-        "http.request",
-        method=request.method,
-        route=resource.canonical if resource else "",
-        status=response.status,
-        milliseconds=round((loop.time() - started) * 1000, 1),
-        **{name: value for name, value in (("code", code), ("where", where)) if value},
-    )
-    return response
+        resource = request.match_info.route.resource
+        event_log()(
+            "http.problem",
+            method=request.method,
+            route=resource.canonical if resource else "",
+            status=status_of(problem).value,
+            code=problem.code,
+            milliseconds=round((asyncio.get_running_loop().time() - started) * 1000, 1),
+            where=place_of(error) if problem.code == "internal" else "",
+        )
+        return problem_response(problem)

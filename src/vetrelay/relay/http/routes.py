@@ -11,20 +11,24 @@ from vetrelay.relay.ports import RelayServices
 
 RELAY: Final = web.AppKey("relay", RelayServices)
 
+Content = type | tuple[type, ...] | str | None
 RouteHandler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
 ExpectHandler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One method at one path. `takes` and `gives` are types of JSON bodies, or media types where it is not JSON."""
+    """One method at one path.
+
+    `takes` and `gives` are types of JSON bodies (one of several, in a tuple), or media types where it is not JSON.
+    """
 
     method: str
     path: str
     handler: RouteHandler
     summary: str
-    takes: type | str | None = None
-    gives: type | str | None = None
+    takes: Content = None
+    gives: Content = None
     status: HTTPStatus = HTTPStatus.OK
     refusals: tuple[HTTPStatus, ...] = ()
     bearer: bool = True

@@ -53,7 +53,7 @@ ROUTES = (
         handler=post_session,
         summary="Without `session`: a challenge. With the signed challenge: a bearer for 15 minutes.",
         takes=SessionAsked,
-        gives=ChallengeAnswer | BearerAnswer,  # type: ignore[arg-type]  # a union is documented as what it is
+        gives=(ChallengeAnswer, BearerAnswer),
         refusals=(HTTPStatus.UNAUTHORIZED,),
         bearer=False,
     ),

@@ -1,0 +1,106 @@
+"""The gateway's folder, its address, and ready.json."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from vetrelay.cli.ready import (
+    CLINIC_CODE,
+    INTAKE_FILE,
+    RELAY_FILE,
+    alone,
+    choose_places,
+    drop_ready,
+    origins_of,
+    prepare,
+    public_url,
+    write_ready,
+)
+from vetrelay.cli.settings import intake_config, relay_config
+from vetrelay.errors import Refusal
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A prepared folder."""
+    folder = tmp_path / "gateway"
+    with alone(folder):
+        prepare(folder)
+    return folder
+
+
+def test_a_fresh_folder_gets_settings_a_database_and_codes(data: Path) -> None:
+    """Everything both programs need stands in the folder, and the secrets are for its owner alone."""
+    assert str(data / "relay") == relay_config(data / RELAY_FILE).data
+    assert str(data / "intake") == intake_config(data / INTAKE_FILE).data
+    assert (data / "relay" / "relay.sqlite").exists()
+    codes = [(data / name).read_text() for name in (CLINIC_CODE, "intake.code")]
+    assert codes[0] != codes[1]
+    assert {0o600} == {(data / name).stat().st_mode & 0o777 for name in (CLINIC_CODE, "intake.code")}
+    assert 0o700 == data.stat().st_mode & 0o777
+
+
+def test_settings_and_unused_codes_stay_as_they_are(data: Path) -> None:
+    """Preparing again changes nothing that a person may have changed or passed on."""
+    (data / RELAY_FILE).write_text((data / RELAY_FILE).read_text() + "log_json = true\n")
+    before = {path.name: path.read_text() for path in data.iterdir() if path.is_file()}
+    prepare(data)
+    assert before == {path.name: path.read_text() for path in data.iterdir() if path.is_file()}
+
+
+def test_one_gateway_at_a_time_has_a_folder(data: Path) -> None:
+    """A second `up` on the same folder refuses."""
+    with alone(data), pytest.raises(Refusal) as raised, alone(data):
+        pass
+    assert "already_running" == raised.value.code
+
+
+def test_port_0_becomes_a_free_port_and_stays_it(data: Path) -> None:
+    """Links and keyrings name the address, so a gateway comes back under the one it had."""
+    first = choose_places(data, ["127.0.0.1:0"])
+    assert ("unix:relay.sock", first) == (first[-1], choose_places(data, ["127.0.0.1:0"]))
+    port = int(first[0].rpartition(":")[2])
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        assert first[0] != choose_places(data, ["127.0.0.1:0"])[0]
+
+
+def test_without_listen_the_settings_say_where(data: Path) -> None:
+    """What `up` is not told stands in relay.toml."""
+    assert ("127.0.0.1:8440", "unix:relay.sock") == choose_places(data, [])
+
+
+@pytest.mark.parametrize(
+    ("place", "origins"),
+    [
+        ("127.0.0.1:8440", {"http://127.0.0.1:8440", "http://localhost:8440"}),
+        ("0.0.0.0:80", {"http://127.0.0.1:80", "http://localhost:80"}),
+        ("[::1]:8440", {"http://[::1]:8440"}),
+        ("unix:relay.sock", {"unix:relay.sock"}),
+    ],
+)
+def test_a_place_is_known_by_the_addresses_of_this_machine(place: str, origins: set[str]) -> None:
+    """Devices sign the address they talk to; `localhost` is the same place as its number."""
+    assert origins == set(origins_of([place]))
+
+
+def test_the_public_address_is_the_settings_own_if_they_have_one(data: Path) -> None:
+    """Behind a proxy, links carry the proxy's name."""
+    assert "http://127.0.0.1:8440" == public_url(data, ["0.0.0.0:8440"])
+    text = (data / RELAY_FILE).read_text().replace("origins = []", 'origins = ["https://m.example"]')
+    (data / RELAY_FILE).write_text(text)
+    assert "https://m.example" == public_url(data, ["0.0.0.0:8440"])
+
+
+def test_ready_json_is_what_the_docs_say_and_goes_at_the_end(data: Path) -> None:
+    """Address, code, offers; nobody waits for a gateway that is gone."""
+    write_ready(data, "http://127.0.0.1:1")
+    ready = json.loads((data / "ready.json").read_text())
+    assert {"url", "clinic_code", "offers"} == ready.keys()
+    assert ("http://127.0.0.1:1", [str(data / "offers" / "intake.json")]) == (ready["url"], ready["offers"])
+    assert (data / CLINIC_CODE).read_text().strip() == ready["clinic_code"]
+    drop_ready(data)
+    assert not (data / "ready.json").exists()

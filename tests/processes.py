@@ -1,0 +1,154 @@
+"""Real processes for tests: a relay and an intake, each started by `python -m tests.processes`, stopped or killed.
+
+An intake can be told to kill itself at a named step (`die_at`), and to use another worker than the real one.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import uvloop
+
+from vetrelay.config import IntakeConfig, RelayConfig, parse_config
+from vetrelay.errors import VetRelayError
+from vetrelay.intake.process import serve as serve_intake
+from vetrelay.relay.enrol import issue_code
+from vetrelay.relay.process import open_relay
+from vetrelay.relay.process import run as run_relay
+
+ROOT = Path(__file__).resolve().parent.parent
+READY_SECONDS = 60
+TELL_STEPS = "tell"  # in place of the name of a step: dies at none, and writes when each was reached
+STEP_MARK = "step: "
+POISONED_WORKER = (sys.executable, "-I", str(ROOT / "tests" / "intake" / "poisoned_worker.py"))
+
+
+@dataclass
+class Process:
+    """A child process that prints one line of JSON when it is ready."""
+
+    arguments: Sequence[str]
+    log: Path
+    child: subprocess.Popen[bytes] | None = None
+    told: dict[str, object] = field(default_factory=dict)
+
+    def start(self, *, until_ready: bool = True) -> None:
+        """Starts it, and waits until it says that it is ready."""
+        with self.log.open("ab") as log:
+            self.child = subprocess.Popen(
+                [sys.executable, "-m", "tests.processes", *self.arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=log
+            )
+        if until_ready:
+            self.told = json.loads(self._line())
+
+    def _line(self) -> bytes:
+        assert self.child is not None
+        assert self.child.stdout is not None
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            if select.select([self.child.stdout], [], [], 0.2)[0]:
+                line = self.child.stdout.readline()
+                if line:
+                    return line
+                raise AssertionError(f"it ended: {self.log.read_text()}")
+        raise AssertionError(f"it is not ready: {self.log.read_text()}")
+
+    def wait(self, timeout_seconds: float = READY_SECONDS) -> int:
+        """Waits for its end; the exit code, negative for a signal."""
+        assert self.child is not None
+        try:
+            return self.child.wait(timeout_seconds)
+        finally:
+            if self.child.stdout is not None:
+                self.child.stdout.close()
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ends it by a signal, if it still runs."""
+        assert self.child is not None
+        if self.child.poll() is None:
+            self.child.send_signal(number)
+        return self.wait()
+
+
+@contextmanager
+def relay(folder: Path) -> Iterator[Process]:
+    """A relay on a free port of loopback; `told["url"]` is where it listens."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "relay.toml"
+    config.write_text(f'data = "{folder / "relay"}"\nlisten = ["127.0.0.1:0"]\n')
+    process = Process(("relay", str(config)), folder / "relay.log")
+    process.start()
+    try:
+        yield process
+    finally:
+        process.end()
+
+
+async def enrolment_code(folder: Path, kind: Literal["clinic", "machine"]) -> str:
+    """A one-time code of the relay that runs in this folder."""
+    config = parse_config((folder / "relay.toml").read_text(), RelayConfig)
+    async with open_relay(Path(config.data), config.limits, origins=frozenset()) as services:
+        return await issue_code(services, kind)
+
+
+def intake_at(
+    folder: Path, url: str, *, code: str, die_at: str = "", worker: str = "real", settings: str = ""
+) -> Process:
+    """An intake that is not started yet; its data folder is kept from one to the next."""
+    config = folder / "intake.toml"
+    config.write_text(
+        f'data = "{folder / "intake"}"\nrelay_url = "{url}"\ncode = "{code}"\nwait_seconds = 5\nparallel_jobs = 2\n{settings}'
+    )
+    return Process(("intake", str(config), die_at, worker), folder / "intake.log")
+
+
+def _relay(config: str) -> None:
+    run_relay(parse_config(Path(config).read_text(), RelayConfig), ready=lambda urls: _tell(url=urls[0]))
+
+
+def _intake(config: str, die_at: str, worker: str) -> None:
+    def checkpoint(step: str) -> None:
+        if step == die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if die_at == TELL_STEPS:
+            print(f"{STEP_MARK}{step} {time.time_ns() // 1_000_000}", file=sys.stderr)
+
+    commands = {"worker": POISONED_WORKER} if worker == "poisoned" else {}
+    uvloop.run(
+        serve_intake(
+            parse_config(Path(config).read_text(), IntakeConfig),
+            ready=lambda offer: _tell(offer=str(offer)),
+            checkpoint=checkpoint,
+            **commands,
+        )
+    )
+
+
+def _tell(**facts: str) -> None:
+    print(json.dumps(facts), flush=True)
+
+
+def main(what: str, *arguments: str) -> None:
+    """Runs one of the processes."""
+    try:
+        match what:
+            case "relay":
+                _relay(*arguments)
+            case "intake":
+                _intake(*arguments)
+    except VetRelayError as stopped:
+        print(f"{stopped.sentence} [{stopped.code}]", file=sys.stderr)
+        raise SystemExit(1) from stopped
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
