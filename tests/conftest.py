@@ -1,10 +1,12 @@
 """What all tests share: the folders and programs they may ask for, and the switch for the long ones."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.corpora import ABSENT, corpora_folder
+from tests.gateway import Gateway, running_gateway
 from tests.node import find_node
 
 
@@ -30,6 +32,13 @@ def corpora() -> Path:
     if folder is None:
         pytest.skip(ABSENT)
     return folder
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A running gateway that all tests of this session share; its log lies beside its folder."""
+    with running_gateway(tmp_path_factory.mktemp("gateway") / "data") as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

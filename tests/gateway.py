@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from click.testing import CliRunner
+
+from vetrelay.cli.main import cli
+
 PROGRAM: Final = (sys.executable, "-m", "vetrelay.cli.main")
 READY_SECONDS: Final = 60
 STOP_SECONDS: Final = 30
@@ -53,6 +57,22 @@ def type_command(
     return Done(code=done.returncode, out=done.stdout, err=done.stderr)
 
 
+def type_here(
+    *words: str, home: Path | None = None, text: str | None = None, environment: Mapping[str, str] | None = None
+) -> Done:
+    """The same inside this process. Not for tests that are coroutines: the program brings its own event loop."""
+    where = ("--home", str(home)) if home else ()
+    cleared = {name: None for name in os.environ if name.startswith("VETRELAY_")}
+    ended = CliRunner().invoke(
+        cli,
+        [*where, *words],
+        input=text,
+        env={**cleared, "NO_COLOR": "1", "VETRELAY_DEBUG": "1", **(environment or {})},
+        prog_name="vetrelay",
+    )
+    return Done(code=ended.exit_code, out=ended.stdout, err=ended.stderr)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Person:
     """Somebody with a home folder."""
@@ -60,8 +80,8 @@ class Person:
     home: Path
 
     def run(self, *words: str, code: int = 0, text: str | None = None, **environment: str) -> Done:
-        """A command that is expected to end with this code."""
-        done = type_command(*words, home=self.home, text=text, environment=environment)
+        """A command that is expected to end with this code. It runs in this process, which is ten times faster."""
+        done = type_here(*words, home=self.home, text=text, environment=environment)
         assert code == done.code, f"{words} ended with {done.code}:\n{done.out}\n{done.err}"
         return done
 
@@ -89,7 +109,7 @@ class Gateway:
 
     def clinic(self, home: Path, *, name: str = "Wrenfield Practice", person: str = "Dr. Oleander") -> Person:
         """A new clinic that has adopted the file check."""
-        code = type_command("relay", "code", "clinic", "--config", str(self.folder / "relay.toml")).out.strip()
+        code = type_here("relay", "code", "clinic", "--config", str(self.folder / "relay.toml")).out.strip()
         vet = Person(home=home)
         vet.run("--relay", self.url, "clinic", "create", name, "--as", person, "--code", code)
         for offer in self.offers:

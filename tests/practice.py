@@ -116,13 +116,14 @@ async def _clinic(folder: Path, url: str, offer: Path) -> Keyring:
             random_bytes=os.urandom,
         )
         await enrol(api, party, code=await enrolment_code(folder, "clinic"))
-    async with _end(folder / "veterinarian", party.keyring) as veterinarian:
+    async with end_of(folder / "veterinarian", party.keyring) as veterinarian:
         await adopt(veterinarian, read_offer(offer))
     return party.keyring
 
 
 @asynccontextmanager
-async def _end(home: Path, keyring: Keyring) -> AsyncIterator[End]:
+async def end_of(home: Path, keyring: Keyring) -> AsyncIterator[End]:
+    """An end with the real clock and dice."""
     async with open_end(home, keyring, now_ms=now_ms, random_bytes=os.urandom) as end:
         yield end
 
@@ -131,7 +132,7 @@ async def _end(home: Path, keyring: Keyring) -> AsyncIterator[End]:
 async def visit(here: Practice, title: str) -> AsyncIterator[Visit]:
     """A new case of this title, which its owner has joined by a link."""
     async with AsyncExitStack() as stack:
-        veterinarian = await stack.enter_async_context(_end(here.folder / "veterinarian", here.clinic))
+        veterinarian = await stack.enter_async_context(end_of(here.folder / "veterinarian", here.clinic))
         _, case = await open_case(veterinarian, title)
         link = parse_link(await invite(veterinarian, case, "owner"))
         assert isinstance(link, InvitationLink)
@@ -144,7 +145,7 @@ async def visit(here: Practice, title: str) -> AsyncIterator[Visit]:
             relay_url=here.url,
             random_bytes=os.urandom,
         )
-        owner = await stack.enter_async_context(_end(here.folder / f"owner of {title}", party.keyring))
+        owner = await stack.enter_async_context(end_of(here.folder / f"owner of {title}", party.keyring))
         await join(owner, link, welcome, party)
         yield Visit(folder=here.folder / f"files of {title}", case=case, veterinarian=veterinarian, owner=owner)
 

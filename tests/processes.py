@@ -20,6 +20,8 @@ import uvloop
 
 from vetrelay.config import IntakeConfig, RelayConfig, parse_config
 from vetrelay.errors import VetRelayError
+from vetrelay.inspection.frames import Exit
+from vetrelay.inspection.sandbox import WORKER_COMMAND
 from vetrelay.intake.process import serve as serve_intake
 from vetrelay.relay.enrol import issue_code
 from vetrelay.relay.process import open_relay
@@ -29,7 +31,11 @@ ROOT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 60
 TELL_STEPS = "tell"  # in place of the name of a step: dies at none, and writes when each was reached
 STEP_MARK = "step: "
-POISONED_WORKER = (sys.executable, "-I", str(ROOT / "tests" / "intake" / "poisoned_worker.py"))
+WORKERS = {
+    "real": WORKER_COMMAND,
+    "poisoned": (sys.executable, "-I", str(ROOT / "tests" / "intake" / "poisoned_worker.py")),
+    "unconfined": (sys.executable, "-c", f"raise SystemExit({int(Exit.NO_SANDBOX)})"),
+}
 
 
 @dataclass
@@ -48,7 +54,11 @@ class Process:
                 [sys.executable, "-m", "tests.processes", *self.arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=log
             )
         if until_ready:
-            self.told = json.loads(self._line())
+            self.hear()
+
+    def hear(self) -> None:
+        """Waits until it says that it is ready."""
+        self.told = json.loads(self._line())
 
     def _line(self) -> bytes:
         assert self.child is not None
@@ -80,11 +90,11 @@ class Process:
 
 
 @contextmanager
-def relay(folder: Path) -> Iterator[Process]:
-    """A relay on a free port of loopback; `told["url"]` is where it listens."""
+def relay(folder: Path, listen: str = "127.0.0.1:0") -> Iterator[Process]:
+    """A relay, on a free port of loopback if nothing else is said; `told["url"]` is where it listens."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "relay.toml"
-    config.write_text(f'data = "{folder / "relay"}"\nlisten = ["127.0.0.1:0"]\n')
+    config.write_text(f'data = "{folder / "relay"}"\nlisten = ["{listen}"]\n')
     process = Process(("relay", str(config)), folder / "relay.log")
     process.start()
     try:
@@ -122,13 +132,12 @@ def _intake(config: str, die_at: str, worker: str) -> None:
         if die_at == TELL_STEPS:
             print(f"{STEP_MARK}{step} {time.time_ns() // 1_000_000}", file=sys.stderr)
 
-    commands = {"worker": POISONED_WORKER} if worker == "poisoned" else {}
     uvloop.run(
         serve_intake(
             parse_config(Path(config).read_text(), IntakeConfig),
             ready=lambda offer: _tell(offer=str(offer)),
             checkpoint=checkpoint,
-            **commands,
+            worker=WORKERS[worker],
         )
     )
 

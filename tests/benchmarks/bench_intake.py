@@ -94,7 +94,9 @@ async def measure_in(here: Practice, rounds: int) -> dict[str, float]:
 
 
 def _last_marks(here: Practice) -> dict[str, float]:
-    told = [line.removeprefix(STEP_MARK).split() for line in here.intake.log.read_text().splitlines() if STEP_MARK in line]
+    told = [
+        line.removeprefix(STEP_MARK).split() for line in here.intake.log.read_text().splitlines() if STEP_MARK in line
+    ]
     last = {step: float(at_ms) for step, at_ms in told}
     return {step: last[step] for step in STEPS}
 

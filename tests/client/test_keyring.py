@@ -58,7 +58,9 @@ def test_a_locked_keyring_holds_no_seed_and_no_name(tmp_path: Path) -> None:
     assert [] == [secret for secret in secrets if secret in raw]
 
 
-@pytest.mark.parametrize(("passphrase", "code"), [(None, "wrong_passphrase"), ("", "wrong_passphrase"), ("x", "wrong_passphrase")])
+@pytest.mark.parametrize(
+    ("passphrase", "code"), [(None, "wrong_passphrase"), ("", "wrong_passphrase"), ("x", "wrong_passphrase")]
+)
 def test_a_wrong_passphrase_is_told(tmp_path: Path, passphrase: str | None, code: str) -> None:
     """It is the person's to mend, not damage."""
     save_keyring(tmp_path, keyring_of(), passphrase="under the stairs", salt=SALT, nonce=NONCE)
@@ -131,5 +133,3 @@ def test_a_kill_leaves_the_old_keyring_or_the_new(tmp_path: Path) -> None:
         names.add(load_keyring(tmp_path, passphrase=None).party_name)
         step += 4
     assert {"old", "new"} == names
-
-

@@ -217,9 +217,7 @@ def _finding(p: str, code: str, derived: tuple[Derived, ...]) -> Finding:
 
 
 @asynccontextmanager
-async def town_at(
-    folder: Path, *, limits: RelayLimits | None = None, start_ms: int = START_MS
-) -> AsyncIterator[Town]:
+async def town_at(folder: Path, *, limits: RelayLimits | None = None, start_ms: int = START_MS) -> AsyncIterator[Town]:
     """A relay that answers on a free port of loopback, until the block is left."""
     clock = Clock(start_ms)
     limits = limits or RelayLimits(min_free_bytes=0)

@@ -69,7 +69,16 @@ def test_an_empty_file_is_a_file() -> None:
         (sealed(), hashed(sealed()), KEY, hashed(b"another"), "plaintext_differs"),
         (b"", hashed(b""), KEY, hashed(b""), "cannot_open"),
     ],
-    ids=["cut", "longer", "cut by its author", "longer by its author", "last chunk gone", "key", "plaintext", "nothing"],
+    ids=[
+        "cut",
+        "longer",
+        "cut by its author",
+        "longer by its author",
+        "last chunk gone",
+        "key",
+        "plaintext",
+        "nothing",
+    ],
 )
 def test_what_is_not_as_its_author_signed_it_is_refused_and_leaves_nothing(
     payload: bytes, p: str, key: bytes, plain_sha256: str, code: str

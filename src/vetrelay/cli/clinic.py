@@ -22,6 +22,7 @@ from vetrelay.client.api import connect
 from vetrelay.client.end import End
 from vetrelay.client.enrolment import drop_enrolment, keep_enrolment, kept_enrolment
 from vetrelay.client.keyring import FILE_NAME
+from vetrelay.client.names import check_name
 from vetrelay.client.parties import NewParty, adopt, enrol, new_party, own_party, read_offer
 from vetrelay.errors import Refusal
 from vetrelay.protocol.ids import PartyId, fingerprint
@@ -46,6 +47,8 @@ async def _made(run: Run, name: str, person: str) -> NewParty | None:
         return kept_enrolment(run.home, keyring)
     if run.relay_url is None:
         raise Refusal("relay_needed")
+    check_name(name)
+    check_name(person)
     async with connect(run.relay_url, device="", signer=None, now_ms=now_ms) as api:
         facts = await api.relay_facts()
     party = new_party(

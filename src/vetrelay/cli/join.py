@@ -13,6 +13,7 @@ from vetrelay.client.end import End
 from vetrelay.client.enrolment import drop_enrolment, keep_enrolment, kept_enrolment
 from vetrelay.client.follow import recall
 from vetrelay.client.keyring import FILE_NAME, Keyring
+from vetrelay.client.names import check_name
 from vetrelay.client.outbox import deliver_all
 from vetrelay.client.parties import NewParty, new_party, own_party
 from vetrelay.errors import Refusal
@@ -64,9 +65,10 @@ async def _joined(
 
 
 async def _new_identity(run: Run, link: InvitationLink, name: str | None) -> Keyring:
-    """A new household; durable before anything is sent."""
+    """A new household; durable before anything is sent. Raises Refusal `name_needed`, `name_too_long`."""
     if name is None:
         raise Refusal("name_needed")
+    check_name(name)
     url = run.relay_url or link.base_url
     async with connect(url, device="", signer=None, now_ms=now_ms) as api:
         await look_at_invitation(api, link)  # no identity is made for a link that leads nowhere

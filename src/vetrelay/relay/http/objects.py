@@ -1,6 +1,6 @@
 """Routes of objects: age header and payload, whole or in part, with ranges; to whoever may have them, and no one else."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -41,7 +41,7 @@ class _Body:
     def size_bytes(self) -> int:
         return len(self.front) + self.payload_bytes
 
-    async def pieces(self, relay: RelayServices, start: int, end: int) -> AsyncIterator[bytes]:
+    async def pieces(self, relay: RelayServices, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """The bytes from `start` up to `end`."""
         if start < len(self.front):
             yield self.front[start:end]
@@ -100,8 +100,9 @@ async def _send(request: web.Request, relay: RelayServices, body: _Body) -> web.
     if request.method == hdrs.METH_HEAD:
         return response
     try:
-        async for piece in body.pieces(relay, start, end):
-            await response.write(piece)
+        async with aclosing(body.pieces(relay, start, end)) as pieces:
+            async for piece in pieces:
+                await response.write(piece)
     except Fault:
         # The answer has begun: only an end before its announced size can still say that it is not whole.
         if request.transport is not None:
