@@ -32,7 +32,7 @@ async def running(child: Child) -> int:
 async def until(holds: Callable[[], bool]) -> None:
     """Waits for what happens outside of this process."""
     deadline = time.monotonic() + 20
-    while not holds():  # noqa: ASYNC110  # another process does it, so there is no event to wait for
+    while not holds():  # another process does it, so there is no event to wait for
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
 

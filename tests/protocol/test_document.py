@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -55,10 +56,8 @@ def test_every_code_of_the_protocol_is_explained() -> None:
     """A second implementation answers with the same ones."""
     codes: set[str] = set()
     for name in modules():
-        source = importlib.import_module(name).__file__ or ""
-        if not source.endswith("__init__.py"):
-            with open(source, encoding="utf-8") as lines:
-                codes |= set(re.findall(r'Refusal\(\s*"([a-z0-9_]+)"', lines.read()))
+        source = Path(importlib.import_module(name).__file__ or "")
+        codes |= set(re.findall(r'Refusal\(\s*"([a-z0-9_]+)"', source.read_text()))
     table = RULES[RULES.index("## 18. Codes") : RULES.index("## 19.")]
     assert len(codes) > 40
     assert set() == {code for code in codes if f"`{code}`" not in table}

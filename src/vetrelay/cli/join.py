@@ -11,7 +11,7 @@ from vetrelay.client.api import connect
 from vetrelay.client.cases import Welcome, join, join_intent, look_at_invitation
 from vetrelay.client.end import End
 from vetrelay.client.enrolment import drop_enrolment, keep_enrolment, kept_enrolment
-from vetrelay.client.follow import recall
+from vetrelay.client.follow import follow_or_recall
 from vetrelay.client.keyring import FILE_NAME, Keyring
 from vetrelay.client.names import check_name
 from vetrelay.client.outbox import deliver_all
@@ -44,9 +44,10 @@ async def join_case(run: Run, link: InvitationLink, name: str | None) -> tuple[C
         if newcomer is not None and not is_new and await _is_known(end):
             drop_enrolment(run.home)
             newcomer = None
-        if _is_in(end, link):
-            note("you take part in this case already; nothing was changed")
-            return link.case, False
+        waits = await _waits(end, link)
+        if waits is not None:
+            note("this was done before; nothing was changed")
+            return link.case, waits
         promised_before = end.journal.intended(join_intent(link)) is not None
         welcome = None if promised_before else await look_at_invitation(end.api, link)
         if welcome is not None:
@@ -92,12 +93,13 @@ async def _is_known(end: End) -> bool:
     return False
 
 
-def _is_in(end: End, link: InvitationLink) -> bool:
-    """Whether this party takes part already, in the very case that the link leads to."""
+async def _waits(end: End, link: InvitationLink) -> bool | None:
+    """Whether this party, in the very case that the link leads to already, waits at the door; None where it is not in."""
     if end.journal.case(link.case).tail.n <= link.n:
-        return False
-    followed = recall(end, link.case)
-    return followed.heads[link.n] == link.head and followed.roster.role_of(end.keyring.party) is not None
+        return None
+    followed, _ = await follow_or_recall(end, link.case)
+    member = followed.roster.members.get(end.keyring.party)
+    return member.pending if member is not None and followed.heads[link.n] == link.head else None
 
 
 def _show(welcome: Welcome) -> None:
