@@ -48,6 +48,10 @@ class Practice:
         """The intake's data folder."""
         return self.folder / "intake"
 
+    async def adopt_intake(self, veterinarian: End) -> None:
+        """The clinic makes the intake its own, by the offer that it wrote."""
+        await adopt(veterinarian, read_offer(Path(str(self.intake.told["offer"]))))
+
     def restart_intake(self, *, die_at: str = "", worker: str = "real") -> None:
         """Ends the intake, if it still runs, and starts it again on the same folder."""
         self.intake.end()

@@ -94,6 +94,7 @@ SENTENCES: Mapping[str, str] = {
     "identity_exists": "This home folder holds an identity already; use another with `--home` for another person.",
     "wrong_passphrase": "The keyring is locked and this passphrase does not open it; try again.",
     "keyring_damaged": "The keyring cannot be read; restore it from a backup, or set this device up again.",
+    "journal_damaged": "This home's journal contradicts itself; restore the home from a backup, or set this device up again.",
     "entry_differs": "The relay's log does not hold what it says it holds; sending is blocked, tell the clinic.",
     "head_stale": "The relay's newest word is over a day old; check this device's clock, else tell the clinic.",
     "file_unreadable": "A file cannot be read; check its name and try again, nothing was sent.",

@@ -11,7 +11,7 @@ import pytest
 
 from vetrelay.client.keyring import FILE_NAME, Keyring, StoredKey, is_locked, load_keyring, save_keyring
 from vetrelay.client.parties import new_party
-from vetrelay.errors import Fault, Refusal, VetRelayError
+from vetrelay.errors import Fault, VetRelayError
 from vetrelay.protocol.ids import b64
 
 SALT, NONCE = bytes(16), bytes(24)

@@ -399,7 +399,7 @@ def test_the_case_refuses(code: str, attempt: Attempt) -> None:
     "role", ["owner", "clinic", "consultant", "provider", "bridge", "waiting", "intake", "newcomer"]
 )
 def test_who_writes_what(name: str, role: str) -> None:
-    """(section 8) The table, cell by cell; whoever has no role is no member at all."""
+    """(chapter 9) The table, cell by cell; whoever has no role is no member at all."""
     made = scene()
     body = made.running.written()[name]
     party: ActingParty = getattr(made, role)
@@ -410,7 +410,7 @@ def test_who_writes_what(name: str, role: str) -> None:
 
 
 def test_the_tables_are_those_of_the_design() -> None:
-    """(section 8) An owner closes and reopens; the rest is the clinic's."""
+    """(chapter 9) An owner closes and reopens; the rest is the clinic's."""
     named = {role: {kind.__struct_config__.tag for kind in kinds} for role, kinds in WRITES.items()}
     assert {
         "owner": {"close", "reopen"},

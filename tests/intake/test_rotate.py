@@ -1,8 +1,7 @@
 """The machine's key changes by the week, with no way back."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -27,41 +26,40 @@ WEEK_MS = 7 * DAY_MS
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Practice]:
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
     """A practice."""
     with practice(tmp_path_factory.mktemp("practice")) as opened:
-        yield opened  # type: ignore[misc]  # a generator fixture
+        yield opened
 
 
 @pytest.fixture
 async def machine(here: Practice) -> AsyncIterator[End]:
-    """The intake's end, while its process is stopped; its first key stands in its chain."""
+    """The intake's end, while its process is stopped; its newest key stands in its chain."""
     here.intake.end()
     async with end_of(here.intake_home, load_keyring(here.intake_home, passphrase=None)) as end:
         yield await complete_rotation(end)
-    here.restart_intake()
 
 
-def later(end: End, by_ms: int) -> End:
-    """The same end, with a clock that is so much ahead."""
-    now_ms = end.now_ms() + by_ms
+def a_week_on(end: End, *, less_ms: int = 0) -> End:
+    """The same end, when its newest key is a week old."""
+    now_ms = newest(end.keyring).since_ms + WEEK_MS - less_ms
     return replace(end, now_ms=lambda: now_ms)
 
 
 async def rotated(end: End) -> End:
     """The end a week later, with its next key in its chain."""
-    return await complete_rotation(begin_rotation(later(end, WEEK_MS), every_ms=WEEK_MS))
+    return await complete_rotation(begin_rotation(a_week_on(end), every_ms=WEEK_MS))
 
 
 async def test_a_young_key_stays(machine: End) -> None:
     """Less than a week old, nothing changes."""
-    assert machine.keyring == begin_rotation(machine, every_ms=WEEK_MS).keyring
+    assert machine.keyring == begin_rotation(a_week_on(machine, less_ms=1), every_ms=WEEK_MS).keyring
 
 
 async def test_the_next_key_is_on_disk_before_the_chain_names_it(machine: End) -> None:
     """Whoever seals to a key that stands in the chain can be sure that it was not lost."""
     gen = newest(machine.keyring).gen
-    fresh = begin_rotation(later(machine, WEEK_MS), every_ms=WEEK_MS)
+    fresh = begin_rotation(a_week_on(machine), every_ms=WEEK_MS)
     assert gen == (await own_party(machine)).generation.gen
     assert load_keyring(machine.home, passphrase=None).keys == fresh.keyring.keys
     done = await complete_rotation(fresh)
@@ -71,7 +69,7 @@ async def test_the_next_key_is_on_disk_before_the_chain_names_it(machine: End) -
 async def test_a_kill_in_the_middle_neither_loses_nor_doubles_a_key(machine: End) -> None:
     """Begun again from the keyring, before or after the relay took the statement, it comes to the same one key."""
     gen = newest(machine.keyring).gen
-    begun = begin_rotation(later(machine, WEEK_MS), every_ms=WEEK_MS)
+    begun = begin_rotation(a_week_on(machine), every_ms=WEEK_MS)
     first = await complete_rotation(begun)
     second = await complete_rotation(begun)  # killed after the relay had taken it and before that was noted
     assert gen + 1 == (await own_party(second)).generation.gen
@@ -102,8 +100,8 @@ async def test_what_the_relay_keeps_of_a_machines_keys_opens_for_nobody(machine:
 
 async def test_a_key_that_is_not_ours_is_a_fault(machine: End) -> None:
     """Seen in the own chain, it means that somebody else has this device's keys."""
-    other = begin_rotation(later(machine, WEEK_MS), every_ms=WEEK_MS)
-    forgotten = begin_rotation(later(machine, WEEK_MS), every_ms=WEEK_MS)
+    other = begin_rotation(a_week_on(machine), every_ms=WEEK_MS)
+    forgotten = begin_rotation(a_week_on(machine), every_ms=WEEK_MS)
     await complete_rotation(other)
     with pytest.raises(Fault, match="keyring_damaged"):
         await complete_rotation(forgotten)

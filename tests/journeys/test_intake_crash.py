@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.practice import Practice, Visit, photo, practice, visit
+from tests.processes import STEP_MARK, TELL_STEPS
+from vetrelay.client.follow import follow
 from vetrelay.client.journal import LogRow
 from vetrelay.intake.jobs import FILE_NAME
 from vetrelay.protocol.envelope import parse_envelope
@@ -52,6 +54,20 @@ async def test_an_intake_killed_at_any_step_gives_exactly_one_verdict(here: Prac
     here.intake.end()
     assert [] == told_by_jobs(here.intake_home, "SELECT * FROM jobs WHERE state <> 'published'")
     assert [] == [path for path in (here.intake_home / "spool").iterdir() if path.suffix == ".payload"]
+
+
+async def test_a_stop_in_the_middle_is_not_held_against_a_file(here: Practice) -> None:
+    """Told to stop while it inspects, it ends cleanly and takes the try back: the next start begins with none."""
+    here.restart_intake(die_at=TELL_STEPS)
+    async with visit(here, "stopped") as case:
+        sent = await case.send({"large.jpg": photo(8000, 6000)})
+        while f"{STEP_MARK}fetched" not in here.intake.log.read_text():
+            await follow(case.owner, case.case)
+        assert 0 == here.intake.end()
+        assert [(0,)] == told_by_jobs(here.intake_home, "SELECT ifnull(max(count), 0) FROM tries")
+        here.restart_intake()
+        entry = await case.checked(sent)
+    assert ["clean"] == [file.verdict for file in entry.attachments]
 
 
 async def test_one_photo_survives_a_kill_at_every_step_in_turn(here: Practice) -> None:

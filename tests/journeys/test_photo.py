@@ -1,6 +1,7 @@
 """A file's whole way: sealed by its owner, accepted by a relay, checked by an intake, read by a veterinarian."""
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PIL import Image
 from tests.intake.poisoned_worker import POISON
 from tests.practice import Practice, photo, practice, visit
 from vetrelay.client.fetch import save_attachments
+from vetrelay.intake.jobs import FILE_NAME
 
 PDF = b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer\n<< /Root 1 0 R >>\n%%EOF\n"
 
@@ -94,6 +96,8 @@ async def test_a_poisoned_file_is_held_and_stops_nobody(here: Practice) -> None:
         assert "clean" == entry.attachments[0].verdict
         entry = await case.checked(poisoned)
     assert [("held", "jail_crashed"), ("clean", None)] == [(file.verdict, file.reason) for file in entry.attachments]
+    with sqlite3.connect(here.intake_home / FILE_NAME) as table:
+        assert [(2,)] == table.execute("SELECT max(count) FROM tries").fetchall()
 
 
 async def test_two_cases_are_worked_on_at_once(here: Practice) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+import resource
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -38,13 +39,23 @@ class Relay:
 
 
 @asynccontextmanager
-async def running(folder: Path, place: str = NEVER, nth: int = 1) -> AsyncIterator[Relay]:
-    """A relay process on this folder."""
+async def running(
+    folder: Path, place: str = NEVER, nth: int = 1, *, file_bytes: int = resource.RLIM_INFINITY
+) -> AsyncIterator[Relay]:
+    """A relay process on this folder, whose files may be so large."""
     script = Path(__file__).parent / "crashing_relay.py"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, script, folder, place, str(nth), cwd=PROJECT, env={"PYTHONPATH": str(PROJECT)},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+        sys.executable,
+        script,
+        folder,
+        place,
+        str(nth),
+        cwd=PROJECT,
+        env={"PYTHONPATH": str(PROJECT)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, resource.RLIM_INFINITY)),
+    )
     assert process.stdout is not None
     url = (await process.stdout.readline()).decode().strip()
     try:
@@ -182,5 +193,22 @@ async def test_killed_in_the_middle_of_a_body(tmp_path: Path, client: Client) ->
     async with running(tmp_path) as relay:
         reached = await offset(relay, path)
         assert HALF <= reached < len(PAYLOAD)
+        assert len(PAYLOAD) == await append(relay, path, reached, len(PAYLOAD))
+    await check_all_in(tmp_path, client)
+
+
+async def test_a_disk_that_takes_no_more_loses_nothing_acknowledged(tmp_path: Path, client: Client) -> None:
+    """The system itself refuses to write on: 503, what was acknowledged is there, and later the upload goes on."""
+    async with running(tmp_path, file_bytes=HALF + 500_000) as relay:
+        path = await client.create(relay)
+        assert HALF == await append(relay, path, 0, HALF)
+        headers = {"Upload-Offset": str(HALF), "Content-Type": "application/offset+octet-stream"}
+        async with relay.session.patch(path, data=io.BytesIO(PAYLOAD[HALF:]), headers=headers) as answer:
+            assert (503, "storage_full") == (answer.status, (await answer.json(content_type=None))["code"])
+            assert "Retry-After" in answer.headers
+        reached = await offset(relay, path)
+        assert HALF <= reached < len(PAYLOAD)
+    async with running(tmp_path) as relay:
+        assert reached == await offset(relay, path)
         assert len(PAYLOAD) == await append(relay, path, reached, len(PAYLOAD))
     await check_all_in(tmp_path, client)

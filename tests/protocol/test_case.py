@@ -115,5 +115,5 @@ def test_two_statements_that_say_the_same_are_two() -> None:
 
 
 def test_what_takes_something_away_is_in_the_list() -> None:
-    """(section 5) party.remove, policy, close."""
+    """(chapter 9) party.remove, policy, close."""
     assert {"party.remove", "policy", "close"} == {kind.__struct_config__.tag for kind in NARROWING}

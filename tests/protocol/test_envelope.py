@@ -53,7 +53,7 @@ def test_an_envelope_comes_back_from_its_bytes() -> None:
 
 
 def test_the_classes_that_a_role_may_send_are_those_of_the_design() -> None:
-    """(section 8) Written out once more, so that a slip of the hand shows."""
+    """(chapter 10) Written out once more, so that a slip of the hand shows."""
     assert {
         "owner": {"message", "control", "receipt"},
         "care": {"reply", "internal", "notice", "control", "receipt"},
@@ -73,7 +73,7 @@ def test_the_classes_that_a_role_may_send_are_those_of_the_design() -> None:
 @pytest.mark.parametrize("class_", get_args(EnvelopeClass))
 @pytest.mark.parametrize("role", ROLES)
 def test_who_sends_what(role: str, class_: EnvelopeClass) -> None:
-    """(section 8) The table, cell by cell, for the classes that answer nothing."""
+    """(chapter 10) The table, cell by cell, for the classes that answer nothing."""
     audience: Audience = "own" if class_ == "internal" else "case"
     sender = PARTIES[role]
     envelope = RUNNING.envelope(sender, class_, audience)
@@ -121,7 +121,7 @@ def test_an_object_is_sealed_to_the_newest_generation() -> None:
 
 
 def test_a_verdict_goes_to_the_audience_of_what_it_answers_and_to_the_intake() -> None:
-    """(section 6) Also to the sender of the files, who may be in no audience."""
+    """(chapter 10) Also to the sender of the files, who may be in no audience."""
     running, parties = full_case()
     readers = {
         ("owner", "message", "case"): {"owner", "care", "consultant", "bridge", "intake"},
@@ -150,7 +150,7 @@ def test_a_verdict_is_not_sealed_to_a_sender_who_left() -> None:
 
 
 def test_files_need_no_slip_where_the_ends_inspect() -> None:
-    """(section 8, policy) And may have none."""
+    """(chapter 10) And may have none."""
     running, parties = full_case(Policy(inspection="ends", urgency=False, retention=90))
     for slip, code in ((False, "success"), (True, "bad_objects")):
         named = objects(f"photo {slip}", files=1, slip=slip)
@@ -160,7 +160,7 @@ def test_files_need_no_slip_where_the_ends_inspect() -> None:
 
 
 def test_urgency_shows_outside_only_where_the_clinic_lets_it() -> None:
-    """(section 10) It is clear text at the relay."""
+    """(chapter 19) It is clear text at the relay."""
     for shown, code in ((True, "success"), (False, "may_not")):
         running, parties = full_case(Policy(inspection="intake", urgency=shown, retention=90))
         envelope = replace(running.envelope(parties["owner"]), urgency="urgent")
@@ -180,7 +180,7 @@ def test_a_slip_is_for_the_intake_alone() -> None:
 
 
 def test_an_addition_between_view_and_position_does_no_harm() -> None:
-    """(section 5) It is sealed for those who were there; the newcomer reads from the next one on."""
+    """(chapter 10) It is sealed for those who were there; the newcomer reads from the next one on."""
     running, parties = full_case()
     envelope = running.envelope(parties["owner"])
     running.admit(ActingParty("second owner"), "owner", by=parties["care"])
@@ -188,7 +188,7 @@ def test_an_addition_between_view_and_position_does_no_harm() -> None:
 
 
 def test_a_device_that_was_added_after_the_view_may_send() -> None:
-    """(section 5, rule iii) It is active where the envelope stands."""
+    """(chapter 10, rule iii) It is active where the envelope stands."""
     running, parties = full_case()
     owner = parties["owner"]
     view = running.n

@@ -162,7 +162,7 @@ def test_content_of_a_later_kind_is_told_as_such() -> None:
     ],
 )
 def test_padme_by_the_papers_formula(plain_bytes: int, padded_bytes: int) -> None:
-    """Nikitin et al., PURBs, section 4.3: the exponent's own length of leading bits is kept, the rest rounded up."""
+    """Nikitin et al., PURBs, 2019: the exponent's own length of leading bits is kept, the rest rounded up."""
     assert padded_bytes == padded_size(plain_bytes)
 
 
@@ -198,7 +198,7 @@ def test_a_sealed_part_has_a_largest_size_without_its_padding() -> None:
 
 
 def test_only_spaces_are_stripped() -> None:
-    """(section 11) No other white space, and none before."""
+    """(chapter 11) No other white space, and none before."""
     card = Card(v=1, case=MESSAGE.case, title="Luna", party="Dr. Vet", person="Eva")
     for plaintext in (render(card) + b"\n", render(card) + b"\0", b" " + render(card), render(card) + b" \t"):
         assert "bad_json" == refusal_of(open_card, plaintext)

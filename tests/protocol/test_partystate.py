@@ -148,7 +148,7 @@ def test_the_boxes_that_must_come_along_are_all_that_a_statement_names() -> None
     [("rotate", True), ("device_role", True), ("machines", True), ("device_add", False), ("door", False)],
 )
 def test_what_takes_something_away_narrows(name: str, *, narrows: bool) -> None:
-    """(section 5) Envelopes sealed before such a statement are stale after it."""
+    """(chapter 10) Envelopes sealed before such a statement are stale after it."""
     clinic = clinic_with("desk")
     statements = {
         "rotate": clinic.rotate(),

@@ -67,13 +67,13 @@ def test_members_are_told_by_role_and_in_the_order_of_their_ids() -> None:
     ],
 )
 def test_who_admits_whom(admitting: str | None, roles: set[str]) -> None:
-    """(section 8) Once the case has had a care party, its owner admits no other."""
+    """(chapter 9) Once the case has had a care party, its owner admits no other."""
     assert roles == {role for role in ROLES if may_admit(RUNNING.roster, admitting, role)}
     assert not may_admit(RUNNING.roster, admitting, "intake")
 
 
 def test_an_owner_admits_one_care_while_the_case_never_had_one() -> None:
-    """(section 8) The clinic that the owner turns to."""
+    """(chapter 9) The clinic that the owner turns to."""
     owner = ActingParty("alone")
     assert may_admit(open_case(owner, "owner").roster, "owner", "care")
 
@@ -91,7 +91,7 @@ def test_an_owner_admits_one_care_while_the_case_never_had_one() -> None:
     ],
 )
 def test_who_removes_whom(by: str, removes: set[str]) -> None:
-    """(section 8) Nobody removes the last owner; a clinic removes no other clinic of the case."""
+    """(chapter 9) Nobody removes the last owner; a clinic removes no other clinic of the case."""
     roster = RUNNING.roster
     targets = {name: roster.members[party.id] for name, party in PARTIES.items() if name != "intake"}
     assert removes == {name for name, target in targets.items() if may_remove(roster, PARTIES[by].id, target)}

@@ -1,11 +1,13 @@
 """Safety words: the same for both, other words for anybody else."""
 
 import hashlib
+from functools import cache
 
 from tests.chains import named_hash
+from vetrelay.protocol import words
 from vetrelay.protocol.ids import unb64
-from vetrelay.protocol.words import safety_numbers
 
+safety_numbers = cache(words.safety_numbers)  # a fifth of a second each, on purpose
 ONE, OTHER, CASE = named_hash("one"), named_hash("other"), named_hash("case")
 
 

@@ -273,7 +273,6 @@ def words() -> str:
             for name, first, second, case in (
                 ("a pair", one, other, "case"),
                 ("the same pair", other, one, "case"),
-                ("another case", one, other, "another case"),
             )
         ],
     )

@@ -1,6 +1,7 @@
 """`send read save verify`: speaking in a case, and taking out of it what others said."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -15,10 +16,11 @@ from vetrelay.cli.words import count, local, problem_sentence
 from vetrelay.client.end import End
 from vetrelay.client.fetch import NotSaved, Saved, save_attachments
 from vetrelay.client.follow import follow
+from vetrelay.client.news import greet_newcomers
 from vetrelay.client.recheck import Recheck, verify_case
 from vetrelay.client.say import say
 from vetrelay.client.thread import find_entry, read_thread
-from vetrelay.errors import SENTENCES, Refusal
+from vetrelay.errors import SENTENCES, Refusal, VetRelayError
 
 PURPOSES = ("wound", "skin", "eye")
 FROM_INPUT = "-"
@@ -56,6 +58,8 @@ async def send(
     end.journal.report(promised.id)
     with_files = f" with {count(len(files), 'file')}" if files else ""
     note(f"safe at the clinic's message server{with_files}, {local(receipt.time)}")
+    with suppress(VetRelayError):  # the message is safe; who speaks is told again with the next command
+        await greet_newcomers(end)
 
 
 @click.command(cls=EndCommand)

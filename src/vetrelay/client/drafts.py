@@ -91,6 +91,18 @@ def _with_headers(content: Content, refs: dict[Hash, ObjectRef]) -> Content:
     return structs.replace(content, findings=findings)
 
 
+def _manifest(draft: Draft, refs: dict[Hash, ObjectRef], end: End) -> Manifest:
+    attached = [made for made in draft.objects if made.role == "attachment"]
+    return Manifest(
+        binding=bind(draft.id, case=draft.case, device=end.device.id),
+        content=_with_headers(draft.content, refs),
+        files=tuple(
+            FileEntry(p=made.p, plain_sha256=made.plain_sha256, size=made.plain_size, media=made.media, name=made.name)
+            for made in attached
+        ),
+    )
+
+
 def _slip(draft: Draft, refs: dict[Hash, ObjectRef], end: End) -> Slip:
     return Slip(
         binding=bind(draft.id, case=draft.case, device=end.device.id),
@@ -129,17 +141,8 @@ def seal_draft(end: End, draft: Draft, followed: Followed, headers: dict[Hash, b
         made.p: ObjectRef(role=made.role, h0=b64(sha256(headers[made.p])), p=made.p, size=made.size)
         for made in draft.objects
     }
-    attached = [made for made in draft.objects if made.role == "attachment"]
-    manifest = Manifest(
-        binding=bind(draft.id, case=draft.case, device=end.device.id),
-        content=_with_headers(draft.content, refs),
-        files=tuple(
-            FileEntry(p=made.p, plain_sha256=made.plain_sha256, size=made.plain_size, media=made.media, name=made.name)
-            for made in attached
-        ),
-    )
-    parts: dict[ObjectRole, Sealed] = {"manifest": _seal_part(end, manifest, recipients)}
-    if attached and roster.policy is not None and roster.policy.inspection == "intake":
+    parts: dict[ObjectRole, Sealed] = {"manifest": _seal_part(end, _manifest(draft, refs, end), recipients)}
+    if draft.class_ != "verdict" and refs and roster.policy is not None and roster.policy.inspection == "intake":
         intake = _recipient_keys(roster, (slip_unit(roster),))
         parts["slip"] = _seal_part(end, _slip(draft, refs, end), intake)
     envelope = Envelope(

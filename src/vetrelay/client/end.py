@@ -83,7 +83,8 @@ def _faults_told() -> Iterator[None]:
 def sweep(journal: Journal, turns: Path, *, alone: bool, now_ms: int) -> None:
     """Removes what a kill left: sealed files that no promise waits for, parts of a fetch, locks.
 
-    What another process may be working on right now is left to a later start, or until it is 36 hours old.
+    What another process may be working on right now is left to a later start; a part of a fetch is gone on from for
+    36 hours.
     """
     journal.drop_settled_payloads()
     journal.prune(before_ms=now_ms - TOLD_MS)
@@ -91,7 +92,7 @@ def sweep(journal: Journal, turns: Path, *, alone: bool, now_ms: int) -> None:
     for path in journal.spool.iterdir():
         with suppress(FileNotFoundError):  # its owner was faster
             is_old = path.stat().st_mtime_ns // 1_000_000 < now_ms - LEFTOVER_MS
-            if path not in awaited and (is_old or (alone and path.suffix == SEALED)):
+            if path not in awaited and (alone if path.suffix == SEALED else is_old):
                 path.unlink()
     if alone and turns.is_dir():
         for path in turns.iterdir():

@@ -27,6 +27,7 @@ __all__ = [
 
 AWAY: Final = frozenset({"unreachable", "relay_failed", "busy"})
 """Faults that say no more than that the relay cannot be asked now."""
+MOST_RESTARTS: Final = 16  # another process may write between two looks at the journal, but not every time
 
 
 async def follow(end: End, case: CaseId, *, known: Followed | None = None, wait_seconds: int = 0) -> Followed:
@@ -34,12 +35,15 @@ async def follow(end: End, case: CaseId, *, known: Followed | None = None, wait_
 
     Raises Refusal `log_forked`, `log_shortened`, `entry_differs`, `time_backwards`, or the rule that a statement
     broke: the case is then blocked, and the evidence stands in the journal. Raises Refusal `newer_version` (N50),
-    `wrong_relay` for a head that is not signed by this relay (N53); Fault `party_key_differs`.
+    `wrong_relay` for a head that is not signed by this relay (N53); Fault `party_key_differs`, `journal_damaged`.
     """
-    followed = known or begin(end.keyring.relay, case)
+    followed, restarts = known or begin(end.keyring.relay, case), 0
     while True:
         catch_up(end, followed)
         if followed.tail != end.journal.case(case).tail:
+            restarts += 1
+            if restarts > MOST_RESTARTS:
+                raise Fault("journal_damaged")
             followed = begin(end.keyring.relay, case)  # what memory has is not what was kept
             continue
         asked_n = followed.tail.n

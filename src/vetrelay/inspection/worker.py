@@ -40,7 +40,12 @@ class Tools:
     """What this worker found on its machine."""
 
     opinion: second_opinion.SecondOpinion | None
-    heic: bool
+    decoders: Mapping[Kind, image.Decoder]
+
+    @property
+    def heic(self) -> bool:
+        """Whether HEIC can be opened."""
+        return Kind.HEIC in self.decoders
 
 
 def inspect(task: zygote.Task, tools: Tools) -> Result:
@@ -54,7 +59,13 @@ def inspect(task: zygote.Task, tools: Tools) -> Result:
         outline = _outline(task, kind, tools)
         if tools.opinion(bytes(task.content[: second_opinion.LOOK_BYTES])) is not kind:
             return Result(kind=kind, reason=Reason.TYPES_DISAGREE)
-        return image.normalize(task.content, kind=kind, outline=outline, longest_side_px=task.argument)
+        return image.normalize(
+            task.content,
+            kind=kind,
+            outline=outline,
+            decoder=tools.decoders[kind],
+            longest_side_px=task.argument,
+        )
     except Unfit as unfit:
         return Result(kind=kind, reason=unfit.reason)
 
@@ -63,7 +74,7 @@ def _outline(task: zygote.Task, kind: Kind, tools: Tools) -> Outline:
     """The structure of a file that is to be opened. Raises Unfit for every other one."""
     if kind in OPENED_KINDS and task.size_bytes > task.file_bytes:
         raise Unfit(Reason.TOO_MANY_BYTES)
-    if kind is Kind.HEIC and not tools.heic:
+    if kind in OPENED_KINDS and kind not in tools.decoders:
         raise Unfit(Reason.HEIC_NOT_SUPPORTED)
     outline = None
     if kind in _OUTLINES and len(task.content) == task.size_bytes:
@@ -102,7 +113,10 @@ def prepare(*, heic: bool) -> Tools:
     for name in _CODECS:
         codecs.lookup(name)
     image.prepare()
-    tools = Tools(opinion=second_opinion.load(), heic=heic and heif.prepare())
+    decoders = dict(image.DECODERS)
+    if heic and (heic_decoder := heif.decoder()) is not None:
+        decoders[Kind.HEIC] = heic_decoder
+    tools = Tools(opinion=second_opinion.load(), decoders=decoders)
     for sample in samples.make(heic=tools.heic):
         task = zygote.Task(content=sample, size_bytes=len(sample), argument=NORMALIZED_SIDE_PX, file_bytes=len(sample))
         inspect(task, tools)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from vetrelay.client.follow import envelope_of, party_of, recall
+from vetrelay.client.follow import envelope_of, party_of
 from vetrelay.client.opening import slip_of
 from vetrelay.client.outbox import deliver, forget, promise_envelope, upload_payloads
 from vetrelay.client.promises import Outgoing
@@ -35,16 +35,16 @@ async def answer(intake: Intake, job: Job) -> None:
     forget(intake.end, promised)
 
 
-def begin_anew(intake: Intake, job: Job) -> None:
-    """Drops a verdict that was promised and cannot be delivered: the files are looked at again, and nothing is lost."""
-    promised = intake.end.journal.intended(intent_of(job.case, job.entry))
+def drop_promise(intake: Intake, job: Job) -> None:
+    """Drops a verdict that was promised and cannot be delivered, with the file keys in it."""
+    promised = intake.end.journal.ever_intended(intent_of(job.case, job.entry))
     if promised is not None and promised.receipt is None:
         forget(intake.end, promised)
 
 
 async def _promised(intake: Intake, job: Job) -> Outgoing:
     found = envelope_of(intake.end, job.case, job.entry)
-    followed = intake.known.get(job.case) or recall(intake.end, job.case)
+    followed = intake.followed(job.case)
     sender = party_of(followed.roster, found[2].device) if found else None
     if found is None or sender is None:
         raise Fault("jobs_damaged")
@@ -56,7 +56,7 @@ async def _promised(intake: Intake, job: Job) -> Outgoing:
     draft = verdict_draft(intake.end, job.entry, envelope, sender=sender, judgements=judgements)
     sealed = tuple(copy for one in judgements for copy in one.sealed)
     intent = intent_of(job.case, job.entry)
-    return await persist(lambda: promise_envelope(intake.end, intent, draft, sealed, known=intake.known.get(job.case)))
+    return await persist(lambda: promise_envelope(intake.end, intent, draft, sealed, known=intake.followed(job.case)))
 
 
 async def _judgements(intake: Intake, job: Job, envelope: Envelope) -> tuple[Judged, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from vetrelay.client.end import End
-from vetrelay.client.follow import Followed
+from vetrelay.client.follow import Followed, recall
 from vetrelay.inspection.inspect import Inspector
 from vetrelay.intake.jobs import JobTable
 from vetrelay.intake.turns import Turns
@@ -42,3 +42,9 @@ class Intake:
     rotate_ms: int
     known: RecentCases = field(default_factory=RecentCases)
     read_to_the_end_ms: int = 0
+
+    def followed(self, case: CaseId) -> Followed:
+        """A case as far as the journal has it."""
+        if case not in self.known:
+            self.known[case] = recall(self.end, case)
+        return self.known[case]

@@ -9,7 +9,7 @@ from vetrelay.client.follow import Followed
 from vetrelay.client.news import take_news
 from vetrelay.client.outbox import forget
 from vetrelay.errors import Refusal, VetRelayError
-from vetrelay.intake.answer import answer, begin_anew
+from vetrelay.intake.answer import answer, drop_promise
 from vetrelay.intake.collect import collect
 from vetrelay.intake.intake import Intake
 from vetrelay.intake.jobs import Job, JobTable, State
@@ -85,12 +85,12 @@ async def _carry_out(intake: Intake, job: Job) -> None:
         try:
             await answer(intake, job)
         except VetRelayError as stopped:
-            if stopped.code in BEGIN_ANEW:
-                begin_anew(intake, job)
-            elif not may_pass(stopped):
-                intake.jobs.end(job.entry, stopped.code, now_ms=intake.end.now_ms())
-                event_log()("intake.job_ended", code=stopped.code)
-                return
+            if not may_pass(stopped):
+                drop_promise(intake, job)
+                if stopped.code not in BEGIN_ANEW:
+                    intake.jobs.end(job.entry, stopped.code, now_ms=intake.end.now_ms())
+                    event_log()("intake.job_ended", code=stopped.code)
+                    return
             event_log()("intake.job_waits", code=stopped.code)
         except Exception as error:  # noqa: BLE001 - a fault of ours in one job must not stop the others
             event_log()("intake.job_failed", error=type(error).__name__, where=place_of(error))

@@ -1,4 +1,4 @@
-"""Roster(n) as one pure function, with the tables of who may (protocol.md sections 4, 5, 8).
+"""Roster(n) as one pure function, with the tables of who may (docs/protocol.md, chapter 9).
 
 The relay runs it before it appends, every client before it believes: neither needs the other's word.
 """
@@ -237,7 +237,7 @@ def _invited(roster: Roster, statement: InviteOpen, *, author: Member, device: D
     check_sign_key(statement.key)
     if not may_admit(roster, author.role, statement.role):
         raise Refusal("may_not")
-    # (section 4) Everybody waits for approval, except the first owner of a case.
+    # (chapter 9) Everybody waits for approval, except the first owner of a case.
     if not statement.approve and (statement.role != "owner" or roster.had_owner):
         raise Refusal("may_not")
     if statement.key in (roster.spent | roster.withdrawn | roster.invitations.keys()):

@@ -1,4 +1,4 @@
-"""The case chain's statements (protocol.md sections 4, 5, 8). What they add up to is `roster`."""
+"""The case chain's statements (docs/protocol.md, chapter 8). What they add up to is `roster`."""
 
 from typing import Annotated, Final, Literal
 
@@ -164,7 +164,7 @@ _KNOWN: Final = frozenset(
     }
 )
 NARROWING: Final = (PartyRemove, PolicyChange, Close)
-"""Case statements after which envelopes sealed before them are stale (design section 5, rule ii)."""
+"""Case statements after which envelopes sealed before them are stale (chapter 10, rule ii)."""
 
 
 class NewerInCase(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""What is derived from a one-time secret (protocol.md sections 4, 11): HKDF-SHA256, empty salt, one label per use."""
+"""What is derived from a one-time secret (docs/protocol.md, chapter 7): HKDF-SHA256, empty salt, one label per use."""
 
 from typing import Final, Literal
 

@@ -1,4 +1,4 @@
-"""Envelopes: the signed unit the relay accepts, and the rules for who may send what to whom (protocol.md sections 5, 6, 8)."""
+"""Envelopes: the signed unit the relay accepts, and the rules for who may send what to whom (docs/protocol.md, chapter 10)."""
 
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal

@@ -1,4 +1,4 @@
-"""Grants: a log entry that gives a party new age headers for old objects (protocol.md section 7).
+"""Grants: a log entry that gives a party new age headers for old objects (docs/protocol.md, chapter 13).
 
 The payloads do not move. The command comes with its own issue; the wire form and its authority table stand from the start.
 """

@@ -1,4 +1,4 @@
-"""Links: invitations, doors, device offers (protocol.md sections 4, 11). No link opens anything by itself.
+"""Links: invitations, doors, device offers (docs/protocol.md, chapter 7). No link opens anything by itself.
 
 Everything is in the fragment, which browsers keep from servers: #i1. an invitation, #o1. a door, #d1. a device's offer.
 """

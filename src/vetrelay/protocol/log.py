@@ -1,4 +1,4 @@
-"""The case log: links, heads, receipts (protocol.md section 5).
+"""The case log: links, heads, receipts (docs/protocol.md, chapter 12).
 
 head_0 = SHA-256("VetRelay-v1 log" 00 case); each link hashes the head before it, its
 position, time, kind and entry. Whoever keeps one head notices every other past.

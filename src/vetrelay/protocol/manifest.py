@@ -1,4 +1,4 @@
-"""The sealed parts: manifest, slip and card, what they say and how they are padded (protocol.md sections 6, 11).
+"""The sealed parts: manifest, slip and card, what they say and how they are padded (docs/protocol.md, chapter 11).
 
 A manifest tells which envelope it belongs to; a reader shows nothing of one that lies about it.
 Content kinds of the clinical domain come with their own package; the kinds here are what the wire itself needs.

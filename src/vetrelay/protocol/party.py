@@ -1,4 +1,4 @@
-"""The party chain's statements: devices, party keys, doors, machines (protocol.md section 3).
+"""The party chain's statements: devices, party keys, doors, machines (docs/protocol.md, chapter 6).
 
 What a chain adds up to is computed in `partystate`; here is only what stands on the wire.
 """

@@ -1,4 +1,4 @@
-"""What a party chain adds up to: one pure function, the same for the relay and every client (protocol.md section 3)."""
+"""What a party chain adds up to: one pure function, the same for the relay and every client (docs/protocol.md, chapter 6)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -279,5 +279,5 @@ def required_boxes(signed: Signed) -> frozenset[Hash]:
 
 
 def is_narrowing(signed: Signed) -> bool:
-    """Whether envelopes sealed before this statement are stale after it (design section 5, rule ii)."""
+    """Whether envelopes sealed before this statement are stale after it (chapter 10, rule ii)."""
     return isinstance(parse_statement(signed.content()), Rotate | DeviceRoleChange | Machines)

@@ -1,4 +1,4 @@
-"""The roster: who takes part in a case at one position of its log, as a value (protocol.md sections 5, 8).
+"""The roster: who takes part in a case at one position of its log, as a value (docs/protocol.md, chapter 9).
 
 `authority.apply_entry` computes the next roster from the next entry. Envelopes and grants
 do not change it, so one roster stands for a run of positions. Rosters share what did not

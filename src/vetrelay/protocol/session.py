@@ -1,4 +1,4 @@
-"""Opening a session: a device signs the origin it talks to (protocol.md section 9).
+"""Opening a session: a device signs the origin it talks to (docs/protocol.md, chapter 14).
 
 The origin is bound only here; everything else binds the relay's id, so that a clinic may move its domain.
 """

@@ -1,4 +1,4 @@
-"""Signed statements: the wire form, entry ids, signing and verifying (protocol.md section 2).
+"""Signed statements: the wire form, entry ids, signing and verifying (docs/protocol.md, chapter 3).
 
 Ed25519 through libsodium, whose accept set is the strictest measured. A public key must
 besides be canonical and torsion-free, so that no key signs for two messages at once.
@@ -94,4 +94,4 @@ def parse_wire(raw: bytes | str) -> Signed:
 
 def wire(signed: Signed) -> bytes:
     """The JSON wire form of a statement."""
-    return render(signed)
+    return msgspec.json.encode(signed, order="sorted")

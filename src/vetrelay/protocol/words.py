@@ -1,4 +1,4 @@
-"""Safety words: what two parties compare by phone to know that no one stands between them (protocol.md section 9)."""
+"""Safety words: what two parties compare by phone to know that no one stands between them (docs/protocol.md, chapter 15)."""
 
 import hashlib
 from typing import Final

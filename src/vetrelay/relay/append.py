@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from vetrelay.protocol.authority import apply_entry
-from vetrelay.protocol.ids import CaseId, PartyId
+from vetrelay.protocol.ids import CaseId, EntryId, PartyId
 from vetrelay.protocol.log import Kind, Link, extend
 from vetrelay.protocol.roster import Roster
 from vetrelay.protocol.signature import Signed, wire
@@ -22,6 +22,12 @@ class Step:
 
     kind: Kind
     signed: Signed
+    entry: EntryId
+
+
+def step(kind: Kind, signed: Signed) -> Step:
+    """A statement with its entry id."""
+    return Step(kind=kind, signed=signed, entry=signed.entry_id())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +40,7 @@ class Accepted:
 
 def linked(relay: RelayServices, standing: Standing, step: Step, *, roster: Roster | None) -> tuple[Standing, Entry]:
     """The next entry of a log with its receipt, and the case after it; `roster` is given where the entry changes it."""
-    entry = step.signed.entry_id()
+    entry = step.entry
     time_ms = log_time(relay, standing)
     tail = extend(standing.tail, Link(time_ms=time_ms, kind=step.kind, entry=entry))
     after = standing.after(tail, roster)
@@ -83,13 +89,13 @@ def append_envelope(
     relay: RelayServices,
     store: Store,
     standing: Standing,
-    signed: Signed,
+    envelope: Step,
     *,
     parties: Sequence[PartyId],
     used_bytes: int,
 ) -> Entry:
     """Append an envelope and deliver it to these parties; `used_bytes` is what it adds to the case."""
-    after, entry = linked(relay, standing, Step(kind=Kind.ENVELOPE, signed=signed), roster=None)
+    after, entry = linked(relay, standing, envelope, roster=None)
     after = replace(after, used_bytes=standing.used_bytes + used_bytes)
     store.cases.append(after, [entry], parties=None)
     _deliver(store, after.case, [entry], after.roster, parties=parties)

@@ -15,7 +15,7 @@ from vetrelay.protocol.log import Kind
 from vetrelay.protocol.party import Machines, parse_statement
 from vetrelay.protocol.partystate import required_boxes
 from vetrelay.protocol.signature import Signed
-from vetrelay.relay.append import Step
+from vetrelay.relay.append import Step, step
 from vetrelay.relay.policy import concerned
 from vetrelay.relay.ports import Store
 from vetrelay.relay.tables import Standing
@@ -31,13 +31,13 @@ def with_chains(store: Store, standing: Standing, signed: Signed, *, arriving: S
     statement = parse_case_statement(signed.content())
     joining = [statement.party] if isinstance(statement, PartyAdd) and not arriving else []
     steps = _missing(store, standing, [*concerned(standing.roster), *joining])
-    steps += [Step(kind=Kind.PARTY, signed=one) for one in arriving]
-    return [*steps, Step(kind=Kind.CASE, signed=signed)]
+    steps += [step(Kind.PARTY, one) for one in arriving]
+    return [*steps, step(Kind.CASE, signed)]
 
 
 def opening(store: Store, standing: Standing, signed: Signed, *, by: PartyId) -> list[Step]:
     """`case.open`, preceded by its opener's chain and those of the machines this one designates."""
-    return [*_missing(store, standing, [by]), Step(kind=Kind.CASE, signed=signed)]
+    return [*_missing(store, standing, [by]), step(Kind.CASE, signed)]
 
 
 def catching_up(store: Store, standing: Standing) -> list[Step]:
@@ -47,7 +47,7 @@ def catching_up(store: Store, standing: Standing) -> list[Step]:
 
 def extending(store: Store, standing: Standing, signed: Signed) -> list[Step]:
     """A party statement, preceded by the chains of the machines that it designates."""
-    return [*_missing(store, standing, designated(signed) or []), Step(kind=Kind.PARTY, signed=signed)]
+    return [*_missing(store, standing, designated(signed) or []), step(Kind.PARTY, signed)]
 
 
 def designated(signed: Signed) -> list[PartyId] | None:
@@ -88,7 +88,7 @@ def _missing(store: Store, standing: Standing, parties: Iterable[PartyId]) -> li
         # A machine whose chain is not here is not in force (roster.py); everybody else must have one.
         if not rest and party not in known and party in asked:
             raise Refusal("party_unknown")
-        steps += [Step(kind=Kind.PARTY, signed=signed) for signed in rest]
+        steps += [step(Kind.PARTY, signed) for signed in rest]
         now = _named(known[party].intake, known[party].bridge) if party in known else []
         for signed in rest:
             now = now if (changed := designated(signed)) is None else changed

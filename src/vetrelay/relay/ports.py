@@ -18,6 +18,7 @@ from vetrelay.relay.tables import (
     CaseTable,
     DeliveryTable,
     EnvelopeTable,
+    Lookup,
     PartyTable,
     SessionTable,
     Standing,
@@ -67,8 +68,8 @@ class Store(Protocol):
 class Writer(Protocol):
     """The one way to change what is stored."""
 
-    async def run(self, job: Callable[[Store], T]) -> T:
-        """Run `job(store)` inside a transaction; returns only after its COMMIT.
+    async def run(self, job: Callable[[Store], T], *, lookup: Lookup | None = None) -> T:
+        """Run `job(store)` inside a transaction; returns only after its COMMIT. `lookup` says what it will ask for.
 
         Raises what the job raised, Fault `busy` when too many wait, `storage_full`, `storage_failed`.
         """

@@ -18,13 +18,14 @@ from vetrelay.protocol.envelope import (
     parse_envelope,
 )
 from vetrelay.protocol.ids import CaseId, EntryId, EnvelopeId, Hash, PartyId, b64, sha256
+from vetrelay.protocol.log import Kind
 from vetrelay.protocol.roster import Roster
 from vetrelay.protocol.signature import Signed, parse_wire
-from vetrelay.relay.append import Accepted, append_envelope, append_statements
+from vetrelay.relay.append import Accepted, Step, append_envelope, append_statements
 from vetrelay.relay.chains import catching_up
 from vetrelay.relay.policy import concerned, delivered_to
 from vetrelay.relay.ports import AskingDevice, RelayServices, Store
-from vetrelay.relay.tables import Standing, StoredEnvelope, StoredObject
+from vetrelay.relay.tables import Lookup, Standing, StoredEnvelope, StoredObject
 
 INLINE_ROLES = frozenset({"manifest", "slip"})
 
@@ -81,7 +82,8 @@ async def submit(
             _check_standing(now, untrusted.signed, envelope, known)
         return _accept(relay, store, now, untrusted, envelope, entry=entry, sender=sender)
 
-    return await relay.writer.run(job)  # accepted at this instant: the COMMIT has returned
+    lookup = Lookup(case=case, envelope=envelope_id, h0s=tuple(untrusted.headers))
+    return await relay.writer.run(job, lookup=lookup)  # accepted at this instant: the COMMIT has returned
 
 
 def _check_itself(untrusted: Parcel, *, case: CaseId, envelope_id: EnvelopeId, asker: AskingDevice) -> Envelope:
@@ -195,7 +197,8 @@ def _accept(
     if standing.used_bytes + inline_bytes > relay.limits.case_bytes:
         raise Refusal("case_full")
     parties = sorted(delivered_to(standing.roster, envelope))
-    added = append_envelope(relay, store, standing, parcel.signed, parties=parties, used_bytes=inline_bytes)
+    step = Step(kind=Kind.ENVELOPE, signed=parcel.signed, entry=entry)
+    added = append_envelope(relay, store, standing, step, parties=parties, used_bytes=inline_bytes)
     stored = StoredEnvelope(id=envelope.id, n=added.n, entry=entry, sender=sender)
     objects = [
         StoredObject(

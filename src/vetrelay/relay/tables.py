@@ -133,6 +133,15 @@ class Delivery:
     kind: Kind
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """What a submit will ask the tables: whether its id and its objects are new. The writer asks for a whole batch."""
+
+    case: CaseId
+    envelope: EnvelopeId
+    h0s: Sequence[Hash]
+
+
 class PartyTable(Protocol):
     """Parties, their chains, their devices, their boxes, and enrolment codes."""
 
@@ -250,8 +259,8 @@ class EnvelopeTable(Protocol):
 class DeliveryTable(Protocol):
     """Each device's inbox, and how far it has acknowledged."""
 
-    def deliver(self, devices: Iterable[DeviceId], case: CaseId, positions: Sequence[tuple[int, Kind]]) -> None:
-        """Put positions of a case's log into the inboxes of these devices; the bells ring after the commit."""
+    def deliver(self, to: Iterable[DeviceId], case: CaseId, positions: Sequence[tuple[int, Kind]]) -> None:
+        """Put positions of a case's log into these devices' inboxes; the bells ring after the commit."""
 
     def page(self, device: DeviceId, *, after: int, limit: int) -> Sequence[Delivery]:
         """A device's inbox from the place after `after`, in order."""

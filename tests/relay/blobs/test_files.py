@@ -200,7 +200,7 @@ async def test_a_file_system_without_links_is_refused_at_the_start(
 async def test_files_of_others_in_the_folder_are_left_alone(store: FileBlobs, tmp_path: Path) -> None:
     """The sweep lists only names that are ours."""
     (tmp_path / "incoming" / "notes.txt").write_text("mine")
-    (tmp_path / "blobs" / "00" / "00").mkdir(parents=True)
+    (tmp_path / "blobs" / "00" / "00").mkdir()
     (tmp_path / "blobs" / "00" / "00" / ".hidden").write_text("mine")
     assert [] == await store.received_before(2**50)
     assert [] == [batch async for batch in store.named_before(2**50)]

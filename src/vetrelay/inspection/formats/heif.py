@@ -1,12 +1,15 @@
-"""HEIC, by the optional pillow-heif: registered as one more decoder of Pillow, with everything extra switched off."""
+"""HEIC, by the optional pillow-heif, with everything but the primary picture switched off."""
+
+from vetrelay.inspection.formats.image import Decoder
 
 
-def prepare() -> bool:
-    """Registers the decoder; False where pillow-heif is not installed."""
+def decoder() -> Decoder | None:
+    """The decoder, or None where pillow-heif is not installed."""
     try:
         import pillow_heif
     except ImportError:
-        return False
-    # Only the primary picture is wanted: no thumbnails, no depth maps, no auxiliary pictures; one decoding thread.
+        return None
+    # No thumbnails, no depth maps, no auxiliary pictures; one decoding thread.
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
-    return True
+    chosen: Decoder = pillow_heif.HeifImageFile
+    return chosen

@@ -56,6 +56,8 @@ def read(content: Content) -> Outline:
     notes: set[Note] = set()
     end = 0
     for chunk in walk:
+        if chunk.kind == b"IHDR":
+            raise Unfit(Reason.DAMAGED)
         kinds.add(chunk.kind)
         if chunk.kind in _TEXTS or chunk.kind == b"iCCP":
             notes |= _read_text(chunk.kind, bytes(content[chunk.start : chunk.end]))

@@ -126,6 +126,9 @@ class FileBlobs:
             for folder in (self._blobs, self._incoming):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 sync_folder(folder.parent)
+            for number in range(256):
+                (self._blobs / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
+            sync_folder(self._blobs)
         probe = f".probe-{os.getpid()}"
         first, second = self._incoming / probe, self._blobs / probe
         try:
@@ -165,12 +168,11 @@ class FileBlobs:
             sync_folder(path.parent)
 
     def _make_shard(self, shard: Path) -> None:
-        if shard in self._shards:
-            return
-        for folder in (shard.parent, shard):
-            folder.mkdir(mode=0o700, exist_ok=True)
-            sync_folder(folder.parent)
-        self._shards.add(shard)
+        # Made when first needed: all 65,536 in advance would be 260 MB of empty folders and seconds of every first start.
+        if shard not in self._shards:
+            shard.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(shard.parent)
+            self._shards.add(shard)
 
     def _remove(self, path: Path, before_ms: int) -> bool:
         with disk_faults(), self._naming:

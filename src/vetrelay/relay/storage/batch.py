@@ -4,18 +4,17 @@ What a batch learns (how cases stand, where inboxes end) is kept beside it and g
 after the COMMIT, so that nothing outside ever sees what may yet be rolled back.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Insert, Row, Table, insert
+from sqlalchemy import Connection, Executable, Row, Table
 
-from vetrelay.protocol.ids import CaseId, DeviceId, Hash
+from vetrelay.protocol.ids import CaseId, DeviceId, EnvelopeId, Hash
+from vetrelay.relay.storage.bulk import Values, insert_rows, update_rows
 from vetrelay.relay.storage.memory import Memory
-from vetrelay.relay.tables import Standing
+from vetrelay.relay.tables import Standing, StoredEnvelope
 
-_INSERTS: dict[Table, Insert] = {}
-
-Values = Mapping[str, object]
+__all__ = ["Batch", "Values"]
 
 
 class Batch:
@@ -26,12 +25,15 @@ class Batch:
         self.standings: dict[CaseId, Standing] = {}
         self.heads: dict[tuple[CaseId, int], Hash] = {}
         self.last_seqs: dict[DeviceId, int] = {}
+        # What was looked up or added in this transaction: None and False say that it is not there.
+        self.envelopes: dict[tuple[CaseId, EnvelopeId], StoredEnvelope | None] = {}
+        self.taken: dict[Hash, bool] = {}
         self.actions: list[Callable[[], None]] = []
         self.topics: set[str] = set()
         self.writes = 0
         self._connection = connection
         self._inserts: dict[Table, list[Values]] = {}
-        self._updates: dict[Executable, dict[object, Values]] = {}
+        self._updates: dict[tuple[Table, tuple[str, ...]], dict[str, tuple[object, ...]]] = {}
 
     def rows(self, statement: Executable, values: Values | None = None) -> Sequence[Row[Any]]:
         """What a SELECT finds; it sees everything this transaction has written so far."""
@@ -54,31 +56,31 @@ class Batch:
         return found[0] if found else None
 
     def insert(self, table: Table, values: Values) -> None:
-        """Add a row; a key that is there already shows when the batch is flushed."""
+        """Add a row, with all columns; a key that is there already shows when the batch is flushed."""
         self.writes += 1
         self._inserts.setdefault(table, []).append(values)
 
-    def update_later(self, statement: Executable, key: object, values: Values) -> None:
-        """Run a parametrized UPDATE at the flush; of several for one key, the last."""
+    def set_later(self, table: Table, key: str, values: Values) -> None:
+        """Change columns of the row with this key at the flush; of several changes to the same columns, the last."""
         self.writes += 1
-        self._updates.setdefault(statement, {})[key] = values
+        self._updates.setdefault((table, tuple(values)), {})[key] = (key, *values.values())
 
     def write(self, statement: Executable, values: Values | Sequence[Values] | None = None) -> int:
-        """Run an UPDATE or DELETE now; how many rows it touched."""
+        """Run a statement that changes rows now; how many it touched."""
         self.flush()
         self.writes += 1
         return self._connection.execute(statement, values).rowcount
 
     def flush(self) -> None:
-        """Write the buffered rows, one statement per table."""
+        """Write the buffered rows, new ones first, one statement per table and size."""
         if self._inserts:
             inserts, self._inserts = self._inserts, {}
             for table, rows in inserts.items():
-                self._connection.execute(_insert(table), rows)
+                insert_rows(self._connection, table, rows)
         if self._updates:
             updates, self._updates = self._updates, {}
-            for statement, changes in updates.items():
-                self._connection.execute(statement, list(changes.values()))
+            for (table, names), changes in updates.items():
+                update_rows(self._connection, table, names, list(changes.values()))
 
     def teach(self) -> None:
         """Give what was learned to the memory; only after COMMIT."""
@@ -88,10 +90,3 @@ class Batch:
             self.memory.heads.put(place, head)
         for device, seq in self.last_seqs.items():
             self.memory.last_seqs.put(device, seq)
-
-
-def _insert(table: Table) -> Insert:
-    # One Insert object per table: SQLAlchemy finds its compiled form by the object, not by reading it again.
-    if table not in _INSERTS:
-        _INSERTS[table] = insert(table)
-    return _INSERTS[table]

@@ -7,7 +7,7 @@ process that has forgotten it.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select
 
 from vetrelay.protocol.authority import apply_entry
 from vetrelay.protocol.ids import CaseId, EntryId, Hash, PartyId, SignKey
@@ -45,17 +45,6 @@ _LINKS: Final = (
     .order_by(entries.c.n)
     .limit(bindparam("at_most"))
 )
-_ADVANCE: Final = (
-    update(cases)
-    .where(cases.c.id == bindparam("of_case"))
-    .values(
-        n=bindparam("new_n"),
-        head=bindparam("new_head"),
-        time_ms=bindparam("new_time_ms"),
-        used_bytes=bindparam("new_used_bytes"),
-    )
-)
-_CLOSED: Final = update(cases).where(cases.c.id == bindparam("of_case")).values(closed_ms=bindparam("at_ms"))
 _PARTIES: Final = select(case_parties.c.party, case_parties.c.role).where(case_parties.c.case == bindparam("of_case"))
 _ROLE: Final = select(case_parties.c.role).where(
     case_parties.c.case == bindparam("of_case"), case_parties.c.party == bindparam("of_party")
@@ -113,7 +102,11 @@ class SqlCases:
         if n == 0:
             return empty_log(case).head
         row = self._batch.row(_RECEIPT_AT, {"of_case": case, "at_n": n})
-        return None if row is None else convert(parse_signed(parse_wire(row.receipt).content()), Head).head
+        if row is None:
+            return None
+        head = convert(parse_signed(parse_wire(row.receipt).content()), Head).head
+        self._batch.memory.heads.put((case, n), head)
+        return head
 
     def receipt(self, case: CaseId, entry: EntryId) -> bytes | None:
         """The stored receipt of an entry of this case."""
@@ -154,20 +147,17 @@ class SqlCases:
         if added[0].n == 1:
             batch.insert(cases, _row(standing, created_ms=added[0].time_ms))
         else:
-            advance = {
-                "of_case": case,
-                "new_n": tail.n,
-                "new_head": tail.head,
-                "new_time_ms": tail.time_ms,
-                "new_used_bytes": standing.used_bytes,
+            end = {
+                "n": tail.n,
+                "head": tail.head,
+                "time_ms": tail.time_ms,
+                "used_bytes": standing.used_bytes,
             }
-            batch.update_later(_ADVANCE, case, advance)
+            batch.set_later(cases, case, end)
         batch.standings[case] = standing
         batch.heads[case, tail.n] = tail.head
         if parties is not None:
-            batch.update_later(
-                _CLOSED, case, {"of_case": case, "at_ms": tail.time_ms if standing.roster.closed else None}
-            )
+            batch.set_later(cases, case, {"closed_ms": tail.time_ms if standing.roster.closed else None})
             self._concern(case, parties)
 
     def role(self, case: CaseId, party: PartyId) -> str | None:

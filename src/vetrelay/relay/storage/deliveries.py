@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select
 
 from vetrelay.protocol.ids import CaseId, DeviceId
 from vetrelay.protocol.log import Kind
@@ -13,9 +13,7 @@ from vetrelay.relay.storage.schema import deliveries, devices
 from vetrelay.relay.tables import Delivery
 
 _LAST: Final = select(devices.c.id, devices.c.last_seq).where(devices.c.id.in_(bindparam("of_devices", expanding=True)))
-_ADVANCE: Final = update(devices).where(devices.c.id == bindparam("of_device")).values(last_seq=bindparam("new_seq"))
 _ACKED: Final = select(devices.c.acked_seq, devices.c.last_seq).where(devices.c.id == bindparam("device"))
-_ACK: Final = update(devices).where(devices.c.id == bindparam("of_device")).values(acked_seq=bindparam("new_seq"))
 _PAGE: Final = (
     select(deliveries.c.seq, deliveries.c.case, deliveries.c.n, deliveries.c.kind)
     .where(deliveries.c.device == bindparam("of_device"), deliveries.c.seq > bindparam("after_seq"))
@@ -30,10 +28,10 @@ class SqlDeliveries:
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
 
-    def deliver(self, devices: Iterable[DeviceId], case: CaseId, positions: Sequence[tuple[int, Kind]]) -> None:
-        """Put positions of a case's log into the inboxes of these devices; the bells ring after the commit."""
+    def deliver(self, to: Iterable[DeviceId], case: CaseId, positions: Sequence[tuple[int, Kind]]) -> None:
+        """Put positions of a case's log into these devices' inboxes; the bells ring after the commit."""
         batch = self._batch
-        named = list(devices)
+        named = list(to)
         self._learn_last(named)
         for device in named:
             seq = batch.last_seqs[device]
@@ -41,7 +39,7 @@ class SqlDeliveries:
                 seq += 1
                 batch.insert(deliveries, {"device": device, "seq": seq, "case": case, "n": n, "kind": int(kind)})
             batch.last_seqs[device] = seq
-            batch.update_later(_ADVANCE, device, {"of_device": device, "new_seq": seq})
+            batch.set_later(devices, device, {"last_seq": seq})
             batch.topics.add(device_topic(device))
         batch.topics.add(case_topic(case))
 
@@ -62,13 +60,13 @@ class SqlDeliveries:
             return 0
         acked: int = max(row.acked_seq, min(upto, row.last_seq))
         if acked != row.acked_seq:
-            self._batch.update_later(_ACK, device, {"of_device": device, "new_seq": acked})
+            self._batch.set_later(devices, device, {"acked_seq": acked})
         return acked
 
-    def _learn_last(self, devices: Sequence[DeviceId]) -> None:
+    def _learn_last(self, named: Sequence[DeviceId]) -> None:
         batch = self._batch
         unknown = []
-        for device in devices:
+        for device in named:
             if device not in batch.last_seqs:
                 known = batch.memory.last_seqs.get(device)
                 if known is None:

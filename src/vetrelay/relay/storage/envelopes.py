@@ -4,16 +4,18 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, delete, func, select, update
+from sqlalchemy import Row, bindparam, delete, func, select, tuple_, update
 
 from vetrelay.protocol.envelope import Envelope
 from vetrelay.protocol.ids import CaseId, EntryId, EnvelopeId, Hash
 from vetrelay.relay.storage.batch import Batch
 from vetrelay.relay.storage.schema import blobs, envelopes, objects, rulings
-from vetrelay.relay.tables import StoredEnvelope, StoredObject
+from vetrelay.relay.tables import Lookup, StoredEnvelope, StoredObject
 
 _FOUND: Final = (envelopes.c.id, envelopes.c.n, envelopes.c.entry, envelopes.c.sender)
-_FIND: Final = select(*_FOUND).where(envelopes.c.case == bindparam("of_case"), envelopes.c.id == bindparam("of_id"))
+_FIND: Final = select(envelopes.c.case, *_FOUND).where(
+    tuple_(envelopes.c.case, envelopes.c.id).in_(bindparam("places", expanding=True))
+)
 _ANSWERED: Final = select(*_FOUND).where(
     envelopes.c.case == bindparam("of_case"), envelopes.c.entry == bindparam("of_entry")
 )
@@ -23,7 +25,7 @@ _VERDICT: Final = (
     .where(rulings.c.case == bindparam("of_case"), rulings.c.entry == bindparam("of_entry"))
     .limit(1)
 )
-_TAKEN: Final = select(objects.c.h0).where(objects.c.h0.in_(bindparam("h0s", expanding=True))).limit(1)
+_TAKEN: Final = select(objects.c.h0).where(objects.c.h0.in_(bindparam("h0s", expanding=True)))
 _UPLOADED: Final = select(blobs.c.p, blobs.c.size_bytes).where(
     blobs.c.case == bindparam("of_case"), blobs.c.p.in_(bindparam("payloads", expanding=True))
 )
@@ -56,7 +58,12 @@ class SqlEnvelopes:
 
     def find(self, case: CaseId, envelope: EnvelopeId) -> StoredEnvelope | None:
         """What was accepted under this id."""
-        return _stored(self._batch.row(_FIND, {"of_case": case, "of_id": envelope}))
+        known, place = self._batch.envelopes, (case, envelope)
+        if place not in known:
+            # What this transaction has added stands in `known`, so nothing needs to be flushed for this.
+            rows = self._batch.unflushed_rows(_FIND, {"places": [place]})
+            known[place] = _stored(rows[0]) if rows else None
+        return known[place]
 
     def answered(self, case: CaseId, entry: EntryId) -> StoredEnvelope | None:
         """The envelope with this entry id."""
@@ -64,7 +71,20 @@ class SqlEnvelopes:
 
     def taken(self, h0s: Collection[Hash]) -> bool:
         """Whether any of these objects belongs to an envelope already."""
-        return self._batch.row(_TAKEN, {"h0s": list(h0s)}) is not None
+        known = self._batch.taken
+        unknown = [h0 for h0 in h0s if h0 not in known]
+        if unknown:
+            known.update(dict.fromkeys(unknown, False))
+            known.update({row.h0: True for row in self._batch.unflushed_rows(_TAKEN, {"h0s": unknown})})
+        return any(known[h0] for h0 in h0s)
+
+    def look_up(self, lookups: Sequence[Lookup]) -> None:
+        """Find with two questions what the jobs of a batch will ask one by one."""
+        places = [(lookup.case, lookup.envelope) for lookup in lookups]
+        self._batch.envelopes.update(dict.fromkeys(places))
+        for row in self._batch.unflushed_rows(_FIND, {"places": places}):
+            self._batch.envelopes[row.case, row.id] = _stored(row)
+        self.taken([h0 for lookup in lookups for h0 in lookup.h0s])
 
     def uploaded(self, case: CaseId, payloads: Collection[Hash]) -> Mapping[Hash, int]:
         """Those of these payloads that are durable here for this case, with their sizes."""
@@ -88,6 +108,8 @@ class SqlEnvelopes:
             "derived_from": envelope.derived_from,
         }
         self._batch.insert(envelopes, values)
+        self._batch.envelopes[envelope.case, stored.id] = stored
+        self._batch.taken.update(dict.fromkeys((one.h0 for one in kept), True))
         for one in kept:
             row = {
                 "h0": one.h0,

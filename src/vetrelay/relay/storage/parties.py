@@ -23,11 +23,6 @@ _ENTRY: Final = select(party_entries.c.entry).where(
     party_entries.c.party == bindparam("of_party"), party_entries.c.seq == bindparam("at_seq")
 )
 _DEVICE: Final = select(devices).where(devices.c.id == bindparam("device"))
-_DEVICE_NOW: Final = (
-    update(devices)
-    .where(devices.c.id == bindparam("of_device"))
-    .values(role=bindparam("new_role"), active=bindparam("new_active"))
-)
 _BOX: Final = select(boxes.c.content).where(boxes.c.party == bindparam("of_party"), boxes.c.sha256 == bindparam("hash"))
 _KEEP_BOX: Final = insert(boxes).prefix_with("OR IGNORE", dialect="sqlite")
 _CODE: Final = select(codes).where(codes.c.hash == bindparam("of_hash"))
@@ -73,8 +68,7 @@ class SqlParties:
             if known is None:
                 self._add_device(after.id, device)
             elif (known.role, known.active) != (device.role, device.active):
-                change = {"of_device": device.id, "new_role": device.role, "new_active": device.active}
-                self._batch.update_later(_DEVICE_NOW, device.id, change)
+                self._batch.set_later(devices, device.id, {"role": device.role, "active": device.active})
         self._add_boxes(after.id, boxes)
 
     def entry_at(self, party: PartyId, seq: int) -> EntryId | None:

@@ -21,6 +21,7 @@ from vetrelay.relay.ports import Store
 from vetrelay.relay.storage.batch import Batch
 from vetrelay.relay.storage.memory import Memory
 from vetrelay.relay.storage.store import SqlStore
+from vetrelay.relay.tables import Lookup
 
 MAX_BATCH_JOBS: Final = 256
 T = TypeVar("T")
@@ -31,6 +32,7 @@ class _Waiting:
     """A job, who waits for it, and what became of it."""
 
     job: Callable[[Store], Any]
+    lookup: Lookup | None
     future: "asyncio.Future[Any]"
     result: Any = None
     error: BaseException | None = None
@@ -72,14 +74,14 @@ class GroupWriter:
         self._thread = Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
 
-    async def run(self, job: Callable[[Store], T]) -> T:
+    async def run(self, job: Callable[[Store], T], *, lookup: Lookup | None = None) -> T:
         """Run `job(store)` inside a transaction; returns only after its COMMIT. Once queued, it cannot be called back.
 
         Raises what the job raised, Fault `busy` when too many wait, `storage_full`, `storage_failed`.
         """
         if self._queued_jobs >= self._max_queued_jobs:
             raise Fault("busy")
-        waiting = _Waiting(job=job, future=self._loop.create_future())
+        waiting = _Waiting(job=job, lookup=lookup, future=self._loop.create_future())
         self._queued_jobs += 1
         self._queue.put(waiting)
         result: T = await waiting.future
@@ -136,6 +138,9 @@ class GroupWriter:
         with self._engine.begin() as connection:
             batch = Batch(connection, self._memory)
             store = SqlStore(batch)
+            lookups = [one.lookup for one in waiting if one.lookup is not None]
+            if lookups:
+                store.envelopes.look_up(lookups)
             for one in waiting:
                 writes = batch.writes
                 try:

@@ -1,0 +1,62 @@
+"""Many rows with one statement.
+
+Python's sqlite3 lets go of the interpreter's lock around every row of an `executemany`, and on a busy relay waits for
+it again as long as a request takes: a batch of 60 submits would wait 700 times. A statement of many VALUES waits once.
+Their sizes are powers of two, so that SQLite prepares few different ones and finds them again.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import sqlite
+
+MAX_ROWS: Final = 128
+_QUOTE: Final = sqlite.dialect().identifier_preparer.quote
+
+Values = Mapping[str, object]
+T = TypeVar("T")
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
+    """Insert rows that all have the table's columns."""
+    names = tuple(column.name for column in table.columns)
+    for some in _chunks(rows):
+        values = tuple(row[name] for row in some for name in names)
+        connection.exec_driver_sql(_insert_text(table.name, names, len(some)), values)
+
+
+def update_rows(connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Update rows by their one key: each of `rows` is the key, then a value for each of the named columns."""
+    key = next(iter(table.primary_key.columns)).name
+    for some in _chunks(rows):
+        values = tuple(value for row in some for value in row)
+        connection.exec_driver_sql(_update_text(table.name, key, tuple(names), len(some)), values)
+
+
+def _chunks(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    start, left = 0, len(rows)
+    while left:
+        size = min(MAX_ROWS, 1 << (left.bit_length() - 1))
+        yield rows[start : start + size]
+        start, left = start + size, left - size
+
+
+def _places(columns: int, rows: int) -> str:
+    return ",".join([f"({','.join('?' * columns)})"] * rows)
+
+
+@lru_cache(maxsize=256)
+def _insert_text(table: str, names: tuple[str, ...], rows: int) -> str:
+    columns = ", ".join(map(_QUOTE, names))
+    return f"INSERT INTO {_QUOTE(table)} ({columns}) VALUES {_places(len(names), rows)}"  # noqa: S608  # names come from the schema alone
+
+
+@lru_cache(maxsize=256)
+def _update_text(table: str, key: str, names: tuple[str, ...], rows: int) -> str:
+    changes = ", ".join(f"{_QUOTE(name)} = fresh.column{at}" for at, name in enumerate(names, start=2))
+    return (
+        f"UPDATE {_QUOTE(table)} SET {changes} FROM (VALUES {_places(1 + len(names), rows)}) AS fresh "  # noqa: S608  # as above
+        f"WHERE {_QUOTE(table)}.{_QUOTE(key)} = fresh.column1"
+    )
