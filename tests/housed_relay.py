@@ -21,7 +21,7 @@ from vetrelay.protocol.ids import EntryId, Hash, b64, sha256
 from vetrelay.protocol.log import Kind, empty_log
 from vetrelay.protocol.roster import empty_roster
 from vetrelay.protocol.signature import Signed
-from vetrelay.relay.append import Step, append_envelope, append_statements
+from vetrelay.relay.append import Step, append_envelope, append_statements, step
 from vetrelay.relay.http.app import build_app
 from vetrelay.relay.http.listen import bind, origin_of, serving
 from vetrelay.relay.ports import AskingDevice, RelayServices, Store
@@ -107,7 +107,7 @@ class HousedRelay:
             if logged.kind is Kind.ENVELOPE:
                 await self._take_envelope(logged.signed, payloads or {}, labels)
             else:
-                await self._take_statement(Step(kind=logged.kind, signed=logged.signed))
+                await self._take_statement(step(logged.kind, logged.signed))
         self.told = len(self.running.log)
 
     async def say(
@@ -153,9 +153,9 @@ class HousedRelay:
         payloads = {refs[label].p: payload for label, (kind, payload) in objects.items() if kind in inline}
         await self.catch_up(payloads, labels=labels)
 
-    async def _take_statement(self, step: Step) -> None:
+    async def _take_statement(self, taken: Step) -> None:
         def job(store: Store) -> None:
-            append_statements(self.relay, store, self._standing(store), [step])
+            append_statements(self.relay, store, self._standing(store), [taken])
 
         await self.relay.writer.run(job)
 
@@ -164,7 +164,8 @@ class HousedRelay:
         sender = next(party.id for party in self.parties.values() if envelope.device in party.state.devices)
 
         def job(store: Store) -> None:
-            added = append_envelope(self.relay, store, self._standing(store), signed, parties=[], used_bytes=0)
+            said = step(Kind.ENVELOPE, signed)
+            added = append_envelope(self.relay, store, self._standing(store), said, parties=[], used_bytes=0)
             stored = StoredEnvelope(id=envelope.id, n=added.n, entry=entry, sender=sender)
             objects = [
                 StoredObject(

@@ -29,6 +29,8 @@ class RelayLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     envelopes_per_minute: Positive = 240
     statements_per_minute: Positive = 120
     open_uploads_per_device: Positive = 16
+    uploads_at_once: Positive = 64
+    upload_hours: Annotated[int, Meta(ge=1, le=35)] = 24
     case_bytes: Positive = 20 * GiB
     party_bytes: Positive = 200 * GiB
     min_free_bytes: Annotated[int, Meta(ge=0)] = 256 * MiB

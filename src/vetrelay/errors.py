@@ -146,6 +146,7 @@ SENTENCES: Mapping[str, str] = {
     "bad_checksum": "This checksum is not one the relay can check; use sha1 or sha256.",
     "checksum_differs": "The bytes that arrived are not those that were sent; send this part again.",
     "upload_too_large": "This file is larger than this relay takes; make it smaller, or ask whoever runs the relay.",
+    "party_full": "Your cases have used all the room they may have at this relay; ask whoever runs the relay for more.",
     "too_many_uploads": "This device has as many unfinished uploads as it may; finish or cancel one first.",
     "upload_unknown": "This upload is not here (any more); start it again.",
     "upload_expired": "This upload took too long and was cleared away; start it again.",

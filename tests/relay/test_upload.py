@@ -14,7 +14,6 @@ from tests.housed_relay import HOUR_MS, LIMITS, HousedRelay, housed_relay
 from vetrelay.errors import Fault, Refusal
 from vetrelay.protocol.ids import Hash, b64, sha256
 from vetrelay.relay import turns as turns_module
-from vetrelay.relay import upload as upload_module
 from vetrelay.relay.blobs.files import FileBlobs
 from vetrelay.relay.turns import Turns
 from vetrelay.relay.upload import Checksum, Created, Incoming, Receive, create, look, terminate, url_hash, write
@@ -141,6 +140,18 @@ async def test_room_is_reserved_at_creation(tmp_path: Path, turns: Turns) -> Non
         with pytest.raises(Refusal, match="case_full"):
             await created(house, turns, size=900_000)
         await terminate(house.relay, turns, second.url_hash)
+        await created(house, turns, size=900_000)
+
+
+async def test_all_cases_of_a_party_have_a_bound_together(tmp_path: Path, turns: Turns) -> None:
+    """What is in and what is under way, in every case that concerns the asker's party."""
+    async with housed_relay(tmp_path, limits=changed(LIMITS, party_bytes=3_000_000)) as house:
+        first = (await created(house, turns)).upload
+        with pytest.raises(Refusal, match="party_full"):
+            await created(house, turns)
+        await write(house.relay, turns, first.url_hash, incoming(PAYLOAD))
+        with pytest.raises(Refusal, match="party_full"):
+            await created(house, turns)
         await created(house, turns, size=900_000)
 
 
@@ -294,11 +305,14 @@ async def test_whoever_does_not_let_go_locks_the_upload(
     assert {} == turns._queues
 
 
-async def test_so_many_requests_bring_bytes_in_at_once(
-    house: HousedRelay, turns: Turns, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_so_many_requests_bring_bytes_in_at_once(tmp_path: Path, turns: Turns) -> None:
     """Memory is bounded: more are asked to come again."""
-    monkeypatch.setattr(upload_module, "MAX_WRITING", 1)
+    async with housed_relay(tmp_path, limits=changed(LIMITS, uploads_at_once=1)) as house:
+        await check_one_at_a_time(house, turns)
+
+
+async def check_one_at_a_time(house: HousedRelay, turns: Turns) -> None:
+    """A second request is refused while the first brings bytes in, and taken afterwards."""
     first, second = (await created(house, turns)).upload, (await created(house, turns)).upload
     held = asyncio.Event()
 

@@ -58,7 +58,8 @@ async def send(
     end.journal.report(promised.id)
     with_files = f" with {count(len(files), 'file')}" if files else ""
     note(f"safe at the clinic's message server{with_files}, {local(receipt.time)}")
-    with suppress(VetRelayError):  # the message is safe; who speaks is told again with the next command
+    with suppress(VetRelayError):  # the message is safe; this only spares the next command some work
+        await follow(end, found)
         await greet_newcomers(end)
 
 

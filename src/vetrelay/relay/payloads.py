@@ -117,6 +117,9 @@ class UploadTable(Protocol):
     def reserved_bytes(self, case: CaseId, *, now_ms: int) -> int:
         """What the payloads of a case take up, those still on their way counted whole."""
 
+    def party_bytes(self, party: PartyId, *, now_ms: int) -> int:
+        """The same for all cases that concern a party."""
+
     def finish(self, upload: Upload, p: Hash, *, now_ms: int) -> None:
         """Say that this payload is in, for the upload's case."""
 

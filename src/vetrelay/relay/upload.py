@@ -21,9 +21,8 @@ from vetrelay.relay.ports import AskingDevice, RelayServices, Store
 from vetrelay.relay.turns import Turn, Turns
 
 SECRET_BYTES: Final = 20  # 160 random bits: the URL is the permission
-UPLOAD_LIFE_MS: Final = 24 * 60 * 60 * 1000  # below the 36 hours after which the sweep takes files without a row
+HOUR_MS: Final = 60 * 60 * 1000
 BATCH_BYTES: Final = 512 * 1024  # one batch is written while the next arrives: what an upload in flight holds
-MAX_WRITING: Final = 64  # requests that bring bytes in at once; more are asked to come again
 
 Receive = Callable[[], Awaitable[bytes]]
 """The next bytes of a request, none at its end. Raises what ended it early."""
@@ -73,12 +72,17 @@ async def create(
 ) -> Created:
     """Permit one payload of a size to come in to a case, and reserve its room; an empty one is in at once.
 
-    Raises Refusal `upload_too_large`, `not_a_member`, `too_many_uploads`, `case_full`; Fault `storage_full`.
+    Raises Refusal `upload_too_large`, `not_a_member`, `too_many_uploads`, `case_full`, `party_full`; Fault
+    `storage_full`.
     """
     limits, now_ms = relay.limits, relay.now_ms()
     if size_bytes > limits.object_bytes:
         raise Refusal("upload_too_large", limit_bytes=limits.object_bytes)
     check_disk(await relay.blobs.free_bytes() - size_bytes, limits)
+    # Beside the transaction: a sum over many cases must not hold up everybody's commits, and may be a moment old.
+    party_bytes = await relay.reader.run(lambda store: store.uploads.party_bytes(asker.party, now_ms=now_ms))
+    if party_bytes + size_bytes > limits.party_bytes:
+        raise Refusal("party_full")
     secret = b64(relay.random_bytes(SECRET_BYTES))
     upload = Upload(
         url_hash=url_hash(secret),
@@ -88,7 +92,7 @@ async def create(
         declared_p=declared_p,
         p=None,
         created_ms=now_ms,
-        expires_ms=now_ms + UPLOAD_LIFE_MS,
+        expires_ms=now_ms + limits.upload_hours * HOUR_MS,
     )
 
     def job(store: Store) -> None:
@@ -132,7 +136,7 @@ async def write(relay: RelayServices, turns: Turns, upload_hash: Hash, incoming:
     Refusal `wrong_offset` (facts: `offset`), `upload_overflow`, `checksum_differs`, `upload_taken_over`, `too_slow`,
     what `receive` raises; Fault `busy`, `storage_full`, `storage_failed`.
     """
-    if turns.writing >= MAX_WRITING:
+    if turns.writing >= relay.limits.uploads_at_once:
         raise Fault("busy")
     turns.writing += 1
     try:

@@ -27,6 +27,7 @@ STATUS: Final[Mapping[str, int]] = {
     "bad_upload_version": 412,
     "upload_too_large": 413,
     "too_many_uploads": 413,
+    "party_full": 413,
     "bad_upload_type": 415,
     "wrong_payload": 422,
     "upload_locked": 423,

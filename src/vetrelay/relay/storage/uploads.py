@@ -5,10 +5,10 @@ from typing import Final
 
 from sqlalchemy import Executable, bindparam, delete, func, select, update
 
-from vetrelay.protocol.ids import CaseId, DeviceId, Hash
+from vetrelay.protocol.ids import CaseId, DeviceId, Hash, PartyId
 from vetrelay.relay.payloads import Upload
 from vetrelay.relay.storage.batch import Batch, Values
-from vetrelay.relay.storage.schema import blobs, devices, uploads
+from vetrelay.relay.storage.schema import blobs, case_parties, devices, uploads
 
 _FIND: Final = (
     select(uploads, devices.c.active)
@@ -23,6 +23,11 @@ _ON_THEIR_WAY: Final = select(func.coalesce(func.sum(uploads.c.size_bytes), 0)).
     uploads.c.case == bindparam("of_case"), _UNDER_WAY
 )
 _AT_REST: Final = select(func.coalesce(func.sum(blobs.c.size_bytes), 0)).where(blobs.c.case == bindparam("of_case"))
+_OF_PARTY: Final = select(case_parties.c.case).where(case_parties.c.party == bindparam("of_party"))
+_PARTY_ON_THEIR_WAY: Final = select(func.coalesce(func.sum(uploads.c.size_bytes), 0)).where(
+    uploads.c.case.in_(_OF_PARTY), _UNDER_WAY
+)
+_PARTY_AT_REST: Final = select(func.coalesce(func.sum(blobs.c.size_bytes), 0)).where(blobs.c.case.in_(_OF_PARTY))
 _IS_IN: Final = select(blobs.c.p).where(blobs.c.case == bindparam("of_case"), blobs.c.p == bindparam("of_p"))
 _FINISH: Final = update(uploads).where(uploads.c.url_hash == bindparam("of_hash")).values(p=bindparam("new_p"))
 _REMOVE: Final = delete(uploads).where(uploads.c.url_hash == bindparam("of_hash"))
@@ -75,6 +80,11 @@ class SqlUploads:
         """What the payloads of a case take up, those still on their way counted whole."""
         on_their_way = self._number(_ON_THEIR_WAY, {"of_case": case, "now_ms": now_ms})
         return on_their_way + self._number(_AT_REST, {"of_case": case})
+
+    def party_bytes(self, party: PartyId, *, now_ms: int) -> int:
+        """The same for all cases that concern a party."""
+        on_their_way = self._number(_PARTY_ON_THEIR_WAY, {"of_party": party, "now_ms": now_ms})
+        return on_their_way + self._number(_PARTY_AT_REST, {"of_party": party})
 
     def finish(self, upload: Upload, p: Hash, *, now_ms: int) -> None:
         """Say that this payload is in, for the upload's case."""
