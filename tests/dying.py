@@ -4,6 +4,7 @@ A moment lies before each request to the relay, after each answer, and around ev
 process imports the program once and forks for each command; it reads `{"words", "die_at"}` and answers with JSON lines.
 """
 
+import importlib
 import json
 import os
 import signal
@@ -108,7 +109,8 @@ def arm(die_at: int) -> None:
             moment()
         moment()
 
-    keyring.write_durably = enrolment.write_durably = around(written)
+    for module in (keyring, enrolment):
+        setattr(module, "write_durably", around(written))  # noqa: B010  # it is imported there, not exported
     RelayApi.open = asking  # type: ignore[method-assign]  # this process lives for one command
     Journal.transaction = committing  # type: ignore[method-assign]  # the same
 
@@ -138,13 +140,8 @@ def _forked(words: list[str], die_at: int) -> dict[str, Any]:
 
 def main() -> None:
     """Serves commands until standard input ends."""
-    import vetrelay.cli.case
-    import vetrelay.cli.clinic
-    import vetrelay.cli.message
-    import vetrelay.cli.receive
-
-    assert vetrelay.cli.case
-    assert vetrelay.cli.clinic
+    for command in ("case", "clinic", "message", "receive"):
+        importlib.import_module(f"vetrelay.cli.{command}")
     for line in sys.stdin:
         wanted = json.loads(line)
         print(json.dumps(_forked(wanted["words"], wanted["die_at"])), flush=True)

@@ -13,6 +13,7 @@ from vetrelay.cli import message
 
 ENTRY_KEYS = {"n", "envelope", "class", "kind", "from", "sent_at", "accepted_at", "text", "attachments", "problem"}
 ATTACHMENT_KEYS = {"name", "media_type", "size_bytes", "sha256", "verdict", "reason", "notes", "objects"}
+AWAY = "http://127.0.0.1:9"  # where nobody listens
 OBJECT_KEYS = {"role", "name", "media_type", "size_bytes", "sha256"}
 
 
@@ -211,12 +212,11 @@ def test_a_relay_that_is_away_is_said_and_reading_goes_on(luna: tuple[str, Perso
     """What was received stays readable; a message is kept, and goes with the next command."""
     case, anna = luna
     anna.run("send", case, "--text", "before")
-    away = {"VETRELAY_RELAY": "http://127.0.0.1:9"}
-    shown = anna.run("read", case, **away)
+    shown = anna.run("read", case, VETRELAY_RELAY=AWAY)
     assert "before" in shown.out
     assert "cannot be reached" in shown.err
-    assert "code   unreachable" in anna.run("send", case, "--text", "while away", code=1, **away).err
-    assert "code   unreachable" in anna.run("receive", code=1, **away).err
+    assert "code   unreachable" in anna.run("send", case, "--text", "while away", code=1, VETRELAY_RELAY=AWAY).err
+    assert "code   unreachable" in anna.run("receive", code=1, VETRELAY_RELAY=AWAY).err
     anna.run("send", case, "--text", "after")
     texts = [entry["text"] for entry in anna.json("read", case)["entries"]]
     assert ["before", "while away", "after"] == texts
@@ -225,8 +225,7 @@ def test_a_relay_that_is_away_is_said_and_reading_goes_on(luna: tuple[str, Perso
 def test_what_was_refused_later_is_told_with_its_words(luna: tuple[str, Person], vet: Person) -> None:
     """A message that waited until the case was closed is not lost silently."""
     case, anna = luna
-    away = {"VETRELAY_RELAY": "http://127.0.0.1:9"}
-    anna.run("send", case, "--text", "too late, alas", code=1, **away)
+    anna.run("send", case, "--text", "too late, alas", code=1, VETRELAY_RELAY=AWAY)
     vet.run("case", "close", case)
     told = anna.run("receive", code=None).err
     assert "too late, alas" in told
@@ -237,7 +236,7 @@ def test_what_was_refused_later_is_told_with_its_words(luna: tuple[str, Person],
 def test_a_receiver_outlives_a_short_absence_of_the_relay(luna: tuple[str, Person]) -> None:
     """Waiting, an unreachable relay is tried again until the time is over."""
     _, anna = luna
-    ended = anna.run("receive", "--wait", "2", code=1, VETRELAY_RELAY="http://127.0.0.1:9")
+    ended = anna.run("receive", "--wait", "2", code=1, VETRELAY_RELAY=AWAY)
     assert "code   unreachable" in ended.err
 
 

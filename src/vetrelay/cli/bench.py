@@ -44,7 +44,7 @@ class Measured:
 @click.option("--quick", is_flag=True, help="Less work, rougher figures.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def bench(names: tuple[str, ...], *, quick: bool, as_json: bool) -> int:
-    r"""Measure this machine against what must be reached.
+    """Measure this machine against what must be reached.
 
     It runs the benchmarks of the source checkout, all or those that are named. Ends with code 3 when one stays below
     what it must reach.

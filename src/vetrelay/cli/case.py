@@ -39,7 +39,7 @@ case.add_command(words)
 @click.option("--title", required=True, help="What it is about; sealed, like everything that is said.")
 @with_end
 async def open_new(end: End, title: str) -> None:
-    r"""Open a case; prints its id.
+    """Open a case; prints its id.
 
     \b
     Example:
@@ -58,7 +58,7 @@ async def open_new(end: End, title: str) -> None:
 )
 @with_end
 async def invite_party(end: End, case: str, role: MemberRole) -> None:
-    r"""Make a link that lets one party into a case; prints it.
+    """Make a link that lets one party into a case; prints it.
 
     \b
     Example:
@@ -72,7 +72,7 @@ async def invite_party(end: End, case: str, role: MemberRole) -> None:
 @click.argument("link")
 @click.option("--name", help="What you are called; needed the first time.")
 def join_by_link(link: str, name: str | None) -> None:
-    r"""Take part in a case by the link that you were given; prints the case's id.
+    """Take part in a case by the link that you were given; prints the case's id.
 
     \b
     Example:
@@ -95,7 +95,7 @@ def join_by_link(link: str, name: str | None) -> None:
 @click.argument("party", type=IdText(), required=False)
 @with_end
 async def approve_party(end: End, case: str, party: str | None) -> None:
-    r"""Let a party in that waits at the door; it may be left out when only one waits.
+    """Let a party in that waits at the door; it may be left out when only one waits.
 
     \b
     Example:
@@ -114,7 +114,7 @@ async def approve_party(end: End, case: str, party: str | None) -> None:
 @click.argument("party", type=IdText(), required=False)
 @with_end
 async def remove_party(end: End, case: str, party: str | None) -> None:
-    r"""End a party's part in a case, or turn away one that waits. What was read cannot be unread.
+    """End a party's part in a case, or turn away one that waits. What was read cannot be unread.
 
     \b
     Example:
@@ -161,7 +161,7 @@ async def _set(end: End, wanted: str, state: Literal["close", "reopen"]) -> None
 @click.argument("case", type=IdText())
 @with_end
 async def close_case(end: End, case: str) -> None:
-    r"""End the conversation; reading goes on.
+    """End the conversation; reading goes on.
 
     \b
     Example:
@@ -174,7 +174,7 @@ async def close_case(end: End, case: str) -> None:
 @click.argument("case", type=IdText())
 @with_end
 async def reopen_case(end: End, case: str) -> None:
-    r"""Go on with a closed case.
+    """Go on with a closed case.
 
     \b
     Example:

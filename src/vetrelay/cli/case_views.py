@@ -29,7 +29,7 @@ INSPECTIONS: Final = {
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @with_end
 async def list_cases(end: End, *, as_json: bool) -> None:
-    r"""List the cases of this identity.
+    """List the cases of this identity.
 
     \b
     Example:
@@ -77,7 +77,7 @@ def _at_the_door(end: End, row: CaseRow) -> dict[str, Any]:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @with_end
 async def show(end: End, case: str, *, as_json: bool) -> None:
-    r"""Show who can read a case, and on whose word.
+    """Show who can read a case, and on whose word.
 
     \b
     Example:
@@ -185,7 +185,7 @@ def _party_lines(end: End, thread: Thread, party: PartyId) -> Iterator[Line]:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @with_end
 async def words(end: End, case: str, party: str | None, *, as_json: bool) -> None:
-    r"""Show eight words to compare by telephone: the same on both sides means that nobody stands between.
+    """Show eight words to compare by telephone: the same on both sides means that nobody stands between.
 
     \b
     Example:

@@ -85,7 +85,7 @@ async def _create(run: Run, name: str, person: str, code: str | None) -> PartyId
 @click.option("--as", "person", required=True, metavar="PERSON", help="Who you are, as owners shall see it.")
 @click.option("--code", envvar=CODE_VARIABLE, show_envvar=True, help="The one-time code of the message server.")
 def create(name: str, person: str, code: str | None) -> None:
-    r"""Create a clinic, with this home as its first device.
+    """Create a clinic, with this home as its first device.
 
     \b
     Example:
@@ -105,7 +105,7 @@ def create(name: str, person: str, code: str | None) -> None:
 @click.argument("offer", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @with_end
 async def adopt_machine(end: End, offer: Path) -> None:
-    r"""Take a machine (the file check) into service, by the offer that it wrote on its own disk.
+    """Take a machine (the file check) into service, by the offer that it wrote on its own disk.
 
     \b
     Example:

@@ -24,6 +24,7 @@ from vetrelay.cli.demo_pictures import Secrets, make_photos, metadata_left
 
 READY_SECONDS: Final = 60
 VERDICT_SECONDS: Final = 90
+MOST_SHOWN_CHARS: Final = 34
 NAMES: Final = ("marzipanpaw.jpg", "thistlewound.jpg", "quincetoes.jpg")
 TITLE: Final = "Bramblewick limps since the zephyrhill walk"
 TEXT: Final = (
@@ -58,8 +59,8 @@ class Demo:
 
     def run(self, who: str, *words: str) -> str:
         """One command of one person, shown as it would be typed; its standard output."""
-        shown = " ".join(word if " " not in word and "\n" not in word else f"'{word[:40]}…'" for word in words)
-        self.console.print(f"[dim]{who:>8}[/dim]  vetrelay {shown}")
+        shown = " ".join(_shown(word) for word in words)
+        self.console.print(f"{who:>8}  vetrelay {shown}", style="cyan", markup=False, soft_wrap=True)
         done = subprocess.run(  # noqa: S603  # our own program
             [sys.executable, "-m", "vetrelay.cli.main", "--home", str(self.folder / who), *words],
             capture_output=True,
@@ -81,6 +82,14 @@ class Demo:
         self.console.print(f"  [{'green]✓' if true else 'red]✗'} {claim}[/]")
         if not true:
             self.failures.append(claim)
+
+
+def _shown(word: str) -> str:
+    """A word of a command line, short enough for one line of the story."""
+    if Path(word).is_absolute():
+        return "/".join(("…", *Path(word).parts[-2:]))
+    short = word if len(word) <= MOST_SHOWN_CHARS else f"{word[: MOST_SHOWN_CHARS - 1]}…"
+    return f"'{short}'" if " " in word else short
 
 
 def start_gateway(demo: Demo) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def device() -> None:
 @device.command("export-identity")
 @click.option("--unsafe-print", is_flag=True, help="Yes, print the secret keys.")
 def export_identity(*, unsafe_print: bool) -> None:
-    r"""Print the party's age identity: with it, any age 1.3 or newer opens everything this party can read.
+    """Print the party's age identity: with it, any age 1.3 or newer opens everything this party can read.
 
     One line for each generation of the key. Whoever has these lines can read all of this party's cases, past and to come.
 
@@ -39,7 +39,7 @@ def export_identity(*, unsafe_print: bool) -> None:
 
 @device.command()
 def lock() -> None:
-    r"""Lock the keyring with a passphrase, which every command asks for from then on.
+    """Lock the keyring with a passphrase, which every command asks for from then on.
 
     The passphrase comes from VETRELAY_PASSPHRASE, or is asked for.
 
@@ -64,7 +64,7 @@ def lock() -> None:
 
 @device.command()
 def unlock() -> None:
-    r"""Remove the passphrase: whoever can read the home folder can then speak as you.
+    """Remove the passphrase: whoever can read the home folder can then speak as you.
 
     \b
     Example:

@@ -25,7 +25,7 @@ STYLES: dict[str, Style] = {"ok": "good", "warn": "warn", "bad": "bad"}
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def doctor(url: str | None, *, data: Path | None, as_json: bool) -> int:
-    r"""Check this machine, and a gateway through its public address.
+    """Check this machine, and a gateway through its public address.
 
     With a home that takes part in a case there, it also proves that no proxy on the way holds uploads back. Ends with
     code 1 when something is bad.

@@ -37,7 +37,7 @@ class Looked:
 @click.option("--purpose", type=click.Choice(PURPOSES), help="What the photos show: these are kept larger.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def inspect(*, files: tuple[Path, ...], out: Path | None, purpose: str | None, as_json: bool) -> None:
-    r"""Check files exactly as the file check does, on this machine.
+    """Check files exactly as the file check does, on this machine.
 
     \b
     Example:

@@ -14,7 +14,7 @@ from vetrelay.cli.terminal import answer, printable
     "--config", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True, help="Its settings file."
 )
 def intake(config: Path) -> None:
-    r"""Run the file check alone.
+    """Run the file check alone.
 
     It runs in the foreground until it is told to stop (SIGTERM, Ctrl-C). It proves its sandbox first, and opens no file
     where that fails. When it works, it prints one line that names its offer, which a clinic adopts it by.

@@ -44,11 +44,11 @@ async def join_case(run: Run, link: InvitationLink, name: str | None) -> tuple[C
         if newcomer is not None and not is_new and await _is_known(end):
             drop_enrolment(run.home)
             newcomer = None
-        waits = await _waits(end, link)
+        promised_before = end.journal.intended(join_intent(link)) is not None
+        waits = None if promised_before else await _waits(end, link)
         if waits is not None:
             note("this was done before; nothing was changed")
             return link.case, waits
-        promised_before = end.journal.intended(join_intent(link)) is not None
         welcome = None if promised_before else await look_at_invitation(end.api, link)
         if welcome is not None:
             _show(welcome)

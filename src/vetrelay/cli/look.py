@@ -34,7 +34,7 @@ NOT_KNOWN: Final = (
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def look(case: str | None, *, data: Path | None, config: Path | None, as_json: bool) -> None:
-    r"""Show all that the message server knows of a case, or of all of them. Reads its database, changes nothing.
+    """Show all that the message server knows of a case, or of all of them. Reads its database, changes nothing.
 
     \b
     Example:

@@ -156,7 +156,7 @@ def _debug(error: BaseException) -> None:
 @click.version_option(package_name=PROGRAM, prog_name=PROGRAM)
 @click.pass_context
 def cli(context: click.Context) -> None:
-    r"""Sealed messages and files between an animal's people and their veterinarians.
+    """Sealed messages and files between an animal's people and their veterinarians.
 
     \b
     Example, as an owner with a link from the clinic:

@@ -36,7 +36,7 @@ FROM_INPUT = "-"
 async def send(
     end: End, case: str, files: tuple[Path, ...], *, text: str | None, purpose: str | None, keep_original: bool
 ) -> None:
-    r"""Send a message with files; prints its id. `-` as CASE means the only case.
+    """Send a message with files; prints its id. `-` as CASE means the only case.
 
     \b
     Examples:
@@ -54,13 +54,13 @@ async def send(
         )
     finally:
         tell_refusals(end)
-    answer(promised.path.rsplit("/", 1)[1])
-    end.journal.report(promised.id)
-    with_files = f" with {count(len(files), 'file')}" if files else ""
-    note(f"safe at the clinic's message server{with_files}, {local(receipt.time)}")
     with suppress(VetRelayError):  # the message is safe; this only spares the next command some work
         await follow(end, found)
         await greet_newcomers(end)
+    answer(promised.path.rsplit("/", 1)[1])
+    end.journal.report(promised.id)  # last: until the person has the answer, the same words are the same wish
+    with_files = f" with {count(len(files), 'file')}" if files else ""
+    note(f"safe at the clinic's message server{with_files}, {local(receipt.time)}")
 
 
 @click.command(cls=EndCommand)
@@ -68,7 +68,7 @@ async def send(
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @with_end
 async def read(end: End, case: str, *, as_json: bool) -> None:
-    r"""Read a case from its beginning. `-` as CASE means the only case.
+    """Read a case from its beginning. `-` as CASE means the only case.
 
     \b
     Example:
@@ -90,7 +90,7 @@ async def read(end: End, case: str, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @with_end
 async def save(end: End, case: str, envelope: str, *, out: Path, original: bool, as_json: bool) -> int:
-    r"""Save the files of a message: the checked copies. Nothing is overwritten.
+    """Save the files of a message: the checked copies. Nothing is overwritten.
 
     \b
     Example:
@@ -130,7 +130,7 @@ def _missed_json(one: NotSaved) -> dict[str, str]:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @with_end
 async def verify(end: End, case: str, *, as_json: bool) -> int:
-    r"""Check a whole case again from scratch: every signature, every link, every seal.
+    """Check a whole case again from scratch: every signature, every link, every seal.
 
     \b
     Example:

@@ -49,7 +49,7 @@ class News:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def receive(*, wait_seconds: float, as_json: bool) -> int:
-    r"""Fetch what is new in all cases, and tell it once.
+    """Fetch what is new in all cases, and tell it once.
 
     New is what others have said, and files whose check has ended. Ends with code 4 when nothing new came.
 

@@ -23,7 +23,7 @@ SETTINGS_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 )
 @click.pass_context
 def relay(context: click.Context, config: Path | None, listen: tuple[str, ...], origin: tuple[str, ...]) -> None:
-    r"""Run the message server alone, or look at what it knows.
+    """Run the message server alone, or look at what it knows.
 
     It runs in the foreground until it is told to stop (SIGTERM, Ctrl-C). When it answers, it prints one line.
 
@@ -57,7 +57,7 @@ def _serve(config: Path, listen: Sequence[str], origin: Sequence[str]) -> None:
 @click.argument("kind", type=click.Choice(["clinic", "machine"]))
 @click.option("--config", type=SETTINGS_FILE, required=True, help="Its settings file (`up` writes DIR/relay.toml).")
 def code(kind: Literal["clinic", "machine"], config: Path) -> None:
-    r"""Print a fresh one-time code that lets one clinic, or one machine, enrol.
+    """Print a fresh one-time code that lets one clinic, or one machine, enrol.
 
     \b
     Example:

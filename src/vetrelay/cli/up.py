@@ -43,7 +43,7 @@ PROGRAM: Final = (sys.executable, "-m", "vetrelay.cli.main")
     help="Where to listen, one or several (default 127.0.0.1:8440); port 0 means a free one.",
 )
 def up(*, data: Path, listen: tuple[str, ...]) -> None:
-    r"""Run a whole gateway: message server and file check.
+    """Run a whole gateway: message server and file check.
 
     When it is ready it prints one line with its address, and writes DIR/ready.json with the address, a one-time code for
     a clinic, and the offers of its machines. It runs until it is told to stop (SIGTERM, Ctrl-C).

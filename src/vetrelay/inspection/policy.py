@@ -56,7 +56,7 @@ class Row:
 _PHOTO = Limits(
     file_bytes=40 * MiB,  # twice what a 50-megapixel phone writes as JPEG
     cpu_seconds=10,  # ten times what the largest allowed photo takes on one slow core
-    wall_ms=20_000,
+    wall_ms=30_000,
     address_space_bytes=GiB,  # 50 Mpx as RGB is 150 MB; decode, resize and transform hold about three of them
     output_bytes=MAX_OUTPUT_BYTES,
     threads=False,
@@ -64,7 +64,7 @@ _PHOTO = Limits(
 _HEIC = Limits(
     file_bytes=40 * MiB,
     cpu_seconds=15,  # HEVC costs more than JPEG
-    wall_ms=30_000,
+    wall_ms=45_000,
     address_space_bytes=2 * GiB,  # libheif holds planes and the interleaved copy at once; threads reserve stacks
     output_bytes=MAX_OUTPUT_BYTES,
     threads=True,  # libde265 fails without one worker thread, even when told to use none

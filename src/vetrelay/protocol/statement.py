@@ -50,8 +50,12 @@ def _within_limits(value: object, depth: int, *, ascii_only: bool) -> bool:
 def _counts_only(value: object, depth: int) -> bool:
     """What is left of `_within_limits` where every string is known to be printable ASCII."""
     if isinstance(value, dict | list):
-        parts = value.values() if isinstance(value, dict) else value
-        return depth < MAX_DEPTH and all(type(part) is str or _counts_only(part, depth + 1) for part in parts)
+        if depth == MAX_DEPTH:
+            return False
+        for part in value.values() if isinstance(value, dict) else value:
+            if type(part) is not str and not _counts_only(part, depth + 1):
+                return False
+        return True
     return value is None or isinstance(value, bool) or (isinstance(value, int) and 0 <= value <= MAX_INTEGER)
 
 

@@ -4,7 +4,7 @@ Everything here happens inside one transaction of the writer; it is durable, and
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from vetrelay.protocol.authority import apply_entry
 from vetrelay.protocol.ids import CaseId, EntryId, PartyId
@@ -38,12 +38,14 @@ class Accepted:
     is_new: bool
 
 
-def linked(relay: RelayServices, standing: Standing, step: Step, *, roster: Roster | None) -> tuple[Standing, Entry]:
+def linked(
+    relay: RelayServices, standing: Standing, step: Step, *, roster: Roster | None, more_bytes: int = 0
+) -> tuple[Standing, Entry]:
     """The next entry of a log with its receipt, and the case after it; `roster` is given where the entry changes it."""
     entry = step.entry
     time_ms = log_time(relay, standing)
     tail = extend(standing.tail, Link(time_ms=time_ms, kind=step.kind, entry=entry))
-    after = standing.after(tail, roster)
+    after = standing.after(tail, roster, more_bytes=more_bytes)
     added = Entry(
         n=tail.n,
         time_ms=time_ms,
@@ -95,8 +97,7 @@ def append_envelope(
     used_bytes: int,
 ) -> Entry:
     """Append an envelope and deliver it to these parties; `used_bytes` is what it adds to the case."""
-    after, entry = linked(relay, standing, envelope, roster=None)
-    after = replace(after, used_bytes=standing.used_bytes + used_bytes)
+    after, entry = linked(relay, standing, envelope, roster=None, more_bytes=used_bytes)
     store.cases.append(after, [entry], parties=None)
     _deliver(store, after.case, [entry], after.roster, parties=parties)
     return entry

@@ -84,6 +84,15 @@ class RelaySeen:
     unused_codes: int
 
 
+# A case with the bytes of its uploaded payloads beside it: `used_bytes` alone counts what travelled in submits.
+_CASES: Final = (
+    select(cases, func.coalesce(func.sum(blobs.c.size_bytes), 0).label("payload_bytes"))
+    .outerjoin(blobs, blobs.c.case == cases.c.id)
+    .group_by(cases.c.id)
+    .order_by(cases.c.created_ms)
+)
+
+
 def look_at_relay(engine: Engine) -> RelaySeen:
     """Everything but the logs of the cases."""
     with engine.begin() as connection:
@@ -93,10 +102,7 @@ def look_at_relay(engine: Engine) -> RelaySeen:
                 _party(connection, row.id, kind=row.kind, role="", came_ms=row.created_ms, case=None)
                 for row in connection.execute(select(parties).order_by(parties.c.created_ms))
             ),
-            cases=tuple(
-                _case(row, parties=(), positions=())
-                for row in connection.execute(select(cases).order_by(cases.c.created_ms))
-            ),
+            cases=tuple(_case(row, parties=(), positions=()) for row in connection.execute(_CASES)),
             files=files[0],
             file_bytes=files[1],
             unused_codes=connection.execute(select(func.count()).where(codes.c.used_by.is_(None))).scalar_one(),
@@ -109,7 +115,7 @@ def look_at_case(engine: Engine, beginning: str) -> CaseSeen:
     Raises Refusal `no_such_case`, `which_case`.
     """
     with engine.begin() as connection:
-        found = [row for row in connection.execute(select(cases)) if row.id.startswith(beginning)]
+        found = [row for row in connection.execute(_CASES) if row.id.startswith(beginning)]
         if len(beginning) < SHORTEST_PREFIX or not found:
             raise Refusal("no_such_case")
         if len(found) > 1:
@@ -142,7 +148,7 @@ def _case(row: Any, *, parties: tuple[PartySeen, ...], positions: tuple[Position
         opened_ms=row.created_ms,
         closed_ms=row.closed_ms,
         n=row.n,
-        used_bytes=row.used_bytes,
+        used_bytes=row.used_bytes + row.payload_bytes,
         parties=parties,
         positions=positions,
     )

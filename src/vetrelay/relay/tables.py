@@ -5,7 +5,7 @@ A table is seen from inside one transaction. Reads see everything the transactio
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from vetrelay.protocol.envelope import Envelope
@@ -50,14 +50,25 @@ class Standing:
         at = bisect_right(self.past, n, key=lambda version: version[0])
         return self.past[at - 1][1] if at and n <= self.tail.n else None
 
-    def after(self, tail: Tail, roster: Roster | None = None) -> "Standing":
-        """The case after one more entry, which changed the roster when one is given."""
+    def after(self, tail: Tail, roster: Roster | None = None, *, more_bytes: int = 0) -> "Standing":
+        """The case after one more entry, which changed the roster when one is given, and added to what is kept."""
         if roster is None:
-            return replace(self, tail=tail)
+            return self._with(tail, self.past, more_bytes)
         past = (*self.past, (tail.n, roster))
         # Nobody may send under a view from before the last narrowing, so no older roster is asked for.
         start = bisect_right(past, roster.narrowed_n, key=lambda version: version[0])
-        return replace(self, tail=tail, past=past[max(start - 1, len(past) - MAX_PAST, 0) :])
+        return self._with(tail, past[max(start - 1, len(past) - MAX_PAST, 0) :], more_bytes)
+
+    def _with(self, tail: Tail, past: tuple[tuple[int, Roster], ...], more_bytes: int) -> "Standing":
+        # Spelled out, because `dataclasses.replace` would take as long as the rest of an append.
+        return Standing(
+            case=self.case,
+            tail=tail,
+            epoch=self.epoch,
+            backed_up_n=self.backed_up_n,
+            used_bytes=self.used_bytes + more_bytes,
+            past=past,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,12 +14,12 @@ from vetrelay.relay.turns import Turns
 from vetrelay.relay.turns import Turns
 
 ROUTES: tuple[Route, ...] = (
-    *health.ROUTES,
-    *session.ROUTES,
-    *parties.ROUTES,
-    *cases.ROUTES,
-    *envelopes.ROUTES,
+    *envelopes.ROUTES,  # first: of the addresses under /v1/cases the dispatcher tries one after the other
     *inbox.ROUTES,
+    *cases.ROUTES,
+    *parties.ROUTES,
+    *session.ROUTES,
+    *health.ROUTES,
     *uploads.ROUTES,
     *objects.ROUTES,
 )

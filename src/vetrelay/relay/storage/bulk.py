@@ -7,6 +7,8 @@ Their sizes are powers of two, so that SQLite prepares few different ones and fi
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
+from operator import itemgetter
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Table
@@ -21,9 +23,10 @@ T = TypeVar("T")
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
     """Insert rows that all have the table's columns."""
-    names = tuple(column.name for column in table.columns)
+    names = tuple(table.columns.keys())
+    values_of = itemgetter(*names)
     for some in _chunks(rows):
-        values = tuple(row[name] for row in some for name in names)
+        values = tuple(chain.from_iterable(map(values_of, some)))
         connection.exec_driver_sql(_insert_text(table.name, names, len(some)), values)
 
 
@@ -31,7 +34,7 @@ def update_rows(connection: Connection, table: Table, names: Sequence[str], rows
     """Update rows by their one key: each of `rows` is the key, then a value for each of the named columns."""
     key = next(iter(table.primary_key.columns)).name
     for some in _chunks(rows):
-        values = tuple(value for row in some for value in row)
+        values = tuple(chain.from_iterable(some))
         connection.exec_driver_sql(_update_text(table.name, key, tuple(names), len(some)), values)
 
 

@@ -129,6 +129,7 @@ envelopes: Final = Table(
     _id("derived_from", nullable=True),
     Index("envelopes_by_entry", "case", "entry", unique=True),
     Index("envelopes_by_n", "case", "n"),
+    sqlite_with_rowid=False,
 )
 
 # Age headers, and the payloads small enough to travel in the submit (manifest, slip). `payload` is null for uploads.
@@ -178,6 +179,7 @@ deliveries: Final = Table(
     _id("case"),
     _number("n"),
     _number("kind"),
+    sqlite_with_rowid=False,
 )
 
 # Uploads under way: found by the hash of their URL's secret; how far they are is the temp file's own length.

@@ -126,6 +126,7 @@ def _cases() -> None:
         sa.Column("n", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("kind", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("device", "seq"),
+        sqlite_with_rowid=False,
     )
 
 
@@ -141,6 +142,7 @@ def _envelopes() -> None:
         sa.Column("audience", sa.String(length=8), nullable=False),
         sa.Column("derived_from", sa.String(length=43), nullable=True),
         sa.PrimaryKeyConstraint("case", "id"),
+        sqlite_with_rowid=False,
     )
     op.create_index("envelopes_by_entry", "envelopes", ["case", "entry"], unique=True)
     op.create_index("envelopes_by_n", "envelopes", ["case", "n"], unique=False)

@@ -1,0 +1,114 @@
+"""Names: told to everybody who has come in, once for each newcomer, whatever is killed or runs beside."""
+
+import asyncio
+
+import pytest
+
+from tests.client.conftest import Room
+from tests.client.devices import add_device
+from vetrelay.client import names
+from vetrelay.client.cases import approve
+from vetrelay.client.end import End
+from vetrelay.client.follow import follow
+from vetrelay.client.names import check_name, tell_names
+from vetrelay.client.news import receive
+from vetrelay.client.outbox import promise_envelope
+from vetrelay.client.say import draft_of, own_names
+from vetrelay.client.thread import read_thread
+from vetrelay.errors import Refusal
+from vetrelay.protocol.envelope import parse_envelope
+from vetrelay.protocol.ids import CaseId
+from vetrelay.protocol.log import Kind
+from vetrelay.protocol.signature import parse_wire
+
+
+async def cards_of(end: End, case: CaseId, *, seen_by: End) -> int:
+    """How many case cards this end's party has sent."""
+    await follow(seen_by, case)
+    envelopes = [
+        parse_envelope(parse_wire(row.signed))
+        for row in seen_by.journal.log(case)
+        if row.link.kind is Kind.ENVELOPE and row.signed is not None
+    ]
+    devices = (await follow(seen_by, case)).roster.parties[end.keyring.party].devices
+    return sum(one.class_ == "control" and one.device in devices for one in envelopes)
+
+
+async def test_everybody_knows_everybodys_name(room: Room) -> None:
+    """Also the newcomer those who were there before, and the title."""
+    await receive(room.clinic, wait_seconds=0)
+    await follow(room.owner, room.case)
+    thread = read_thread(room.owner, room.case)
+    assert ({"clinic", "owner"}, "Luna") == ({card.party for card in thread.names.values()}, thread.title)
+
+
+async def test_a_newcomer_is_greeted_once(room: Room) -> None:
+    """However often the news are fetched, by however many processes at once."""
+    ends = [room.clinic, *[await room.town.again(room.clinic) for _ in range(3)]]
+    for _ in range(2):
+        await asyncio.gather(*(receive(end, wait_seconds=0) for end in ends))
+    # One that the clinic told itself and whoever was there when it opened the case, one for the owner.
+    assert 1 == await cards_of(room.clinic, room.case, seen_by=room.owner)
+
+
+async def test_a_newcomer_who_comes_while_names_are_on_their_way_is_greeted(room: Room) -> None:
+    """Names count for those they were sealed to, not for whoever was there when they arrived."""
+    followed = await follow(room.clinic, room.case)
+    newest = max(member.since_n for member in followed.roster.active())
+    draft = draft_of(
+        room.clinic, room.case, class_="control", audience="case", content=own_names(room.clinic, "Luna")
+    )
+    await promise_envelope(room.clinic, f"names:{room.case}:{newest}", draft, (), once=True)
+    second = await room.town.newcomer(room.clinic, room.case, "second")
+    await approve(room.clinic, room.case, second.keyring.party)
+    await receive(room.clinic, wait_seconds=0)
+    await receive(second, wait_seconds=0)
+    thread = read_thread(second, room.case)
+    assert "clinic" in {card.party for card in thread.names.values()}
+
+
+@pytest.mark.parametrize("at", ["promised", "delivered"])
+async def test_a_kill_while_greeting_doubles_nothing(room: Room, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
+    """What was promised is delivered by the next command, which finds that it was told."""
+
+    async def killed(end: End, promised: object) -> None:
+        if at == "delivered":
+            await original(end, promised)  # type: ignore[arg-type]  # what is handed on
+        raise asyncio.CancelledError
+
+    original = names.deliver
+    with monkeypatch.context() as patched:
+        patched.setattr(names, "deliver", killed)
+        with pytest.raises(asyncio.CancelledError):
+            await receive(room.clinic, wait_seconds=0)
+    for _ in range(2):
+        await receive(room.clinic, wait_seconds=0)
+    assert 1 == await cards_of(room.clinic, room.case, seen_by=room.owner)
+
+
+async def test_a_second_device_does_not_greet_again(room: Room) -> None:
+    """The party has told its names; its new device sees that."""
+    await receive(room.clinic, wait_seconds=0)
+    await receive(room.owner, wait_seconds=0)
+    before = await cards_of(room.owner, room.case, seen_by=room.clinic)
+    phone = await add_device(room.town, room.owner, "phone")
+    for end in (phone, room.owner, phone):
+        await receive(end, wait_seconds=0)
+        await tell_names(end, room.case)
+    assert before == await cards_of(room.owner, room.case, seen_by=room.clinic)
+
+
+async def test_a_machine_tells_no_names(room: Room) -> None:
+    """It speaks in verdicts alone."""
+    await receive(room.intake, wait_seconds=0)
+    assert () == room.intake.journal.outgoing()
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("", "name_too_long"), ("x" * 101, "name_too_long"), ("x\udcff", "text_unreadable")]
+)
+def test_a_name_that_no_reader_takes_is_refused(name: str, code: str) -> None:
+    """Before anything is made of it."""
+    with pytest.raises(Refusal) as refused:
+        check_name(name)
+    assert code == refused.value.code
