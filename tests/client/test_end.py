@@ -27,7 +27,13 @@ def journal_with(home: Path, *, settled: bool) -> Journal:
         age_ms = LEFTOVER_MS + 1000 if name.startswith("old") else 0
         os.utime(journal.spool / name, ns=((NOW_MS - age_ms) * 1_000_000,) * 2)
     row = PayloadRow(
-        p="p", outbox_id=identifier, case="case", size_bytes=6, spool=journal.spool / "promised.payload", url=None, done=False
+        p="p",
+        outbox_id=identifier,
+        case="case",
+        size_bytes=6,
+        spool=journal.spool / "promised.payload",
+        url=None,
+        done=False,
     )
     journal.put_payloads([row])
     if settled:

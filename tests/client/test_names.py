@@ -55,9 +55,7 @@ async def test_a_newcomer_who_comes_while_names_are_on_their_way_is_greeted(room
     """Names count for those they were sealed to, not for whoever was there when they arrived."""
     followed = await follow(room.clinic, room.case)
     newest = max(member.since_n for member in followed.roster.active())
-    draft = draft_of(
-        room.clinic, room.case, class_="control", audience="case", content=own_names(room.clinic, "Luna")
-    )
+    draft = draft_of(room.clinic, room.case, class_="control", audience="case", content=own_names(room.clinic, "Luna"))
     await promise_envelope(room.clinic, f"names:{room.case}:{newest}", draft, (), once=True)
     second = await room.town.newcomer(room.clinic, room.case, "second")
     await approve(room.clinic, room.case, second.keyring.party)

@@ -2,7 +2,6 @@
 
 import struct
 from dataclasses import replace
-from datetime import datetime
 
 import pytest
 from hypothesis import given
@@ -38,7 +37,7 @@ captured = st.builds(
         second=when.second,
         offset_minutes=offset,
     ),
-    st.datetimes(min_value=datetime(1, 1, 1)),
+    st.datetimes(),
     st.none() | st.integers(-1439, 1439),
 )
 notes = st.frozensets(st.sampled_from(list(Note)))
@@ -159,7 +158,7 @@ def test_a_result_that_breaks_a_rule_is_garbled(dishonest: Result) -> None:
         decode_result(wire(dishonest))
 
 
-@pytest.mark.parametrize(("offset", "value"), [(4, 200), (5, 250), (26, 13), (27, 32), (28, 24)])
+@pytest.mark.parametrize(("offset", "value"), [(4, 200), (5, 250), (24, 13), (25, 32), (26, 24)])
 def test_a_code_or_date_that_does_not_exist_is_garbled(offset: int, value: int) -> None:
     """Kinds, reasons, months, days and hours are those that exist."""
     taken = CaptureTime(year=2024, month=2, day=3, hour=4, minute=5, second=6, offset_minutes=None)

@@ -51,7 +51,7 @@ def test_the_limits_of_a_photo_are_those_of_the_design() -> None:
 def test_only_a_file_that_opens_with_a_box_gets_threads() -> None:
     """The limits are chosen by the one thing that is known before the jail."""
     assert limits_for(b"\0\0\0\x18ftypheic").threads
-    assert not limits_for(b"\xff\xd8\xff\xe0ftyp").threads
+    assert not limits_for(b"\xff\xd8\xff\xe0\x00\x10JFIF\0").threads
     assert not limits_for(b"").threads
 
 

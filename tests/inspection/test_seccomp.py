@@ -103,9 +103,7 @@ def test_the_numbers_are_those_of_the_kernel_s_headers(machine: str) -> None:
     if not header.exists():
         pytest.skip(f"the kernel's headers for {machine} are not installed")
     defined = dict(re.findall(r"#define __NR(?:3264)?_(\w+) (\d+)", header.read_text()))
-    # Calls with a 32-bit twin are defined under another name in the generic table.
-    renamed = {"lseek": defined.get("lseek", "62"), "mmap": defined.get("mmap", "222")}
-    expected = {name: int(renamed.get(name, defined[name] if name in defined else "0")) for name in SYSCALLS[machine]}
+    expected = {name: int(defined[name]) for name in SYSCALLS[machine]}
     assert expected == dict(SYSCALLS[machine])
 
 

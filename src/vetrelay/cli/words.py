@@ -31,7 +31,7 @@ _REASONS: Final[Mapping[str, str]] = {reason.key: reason.sentence for reason in 
 
 def reason_sentence(key: str | None) -> str | None:
     """Why a file is not simply ready, in one sentence; an unknown key (a newer file check) stays as it is."""
-    return None if key is None else _REASONS.get(key, key)
+    return None if key is None else _REASONS.get(key) or SENTENCES.get(key, key)
 
 
 def problem_sentence(code: str) -> str:

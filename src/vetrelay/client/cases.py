@@ -244,12 +244,13 @@ async def _joining(end: End, link: InvitationLink, welcome: Welcome, party: NewP
     }
 
 
-async def _state(end: End, case: CaseId, intent: str, statement: InCase) -> Outgoing:
+async def _state(end: End, case: CaseId, intent: str, statement: InCase, *, leaving: bool = False) -> Outgoing:
     signed = sign("case", statement, [end.device.signer])
     request: dict[str, object] = {"entry": signed, "chain": [], "boxes": {}, "card": None}
     promised = promise_statement(end, intent, case=case, path=f"/v1/cases/{case}/entries", request=request)
     await deliver(end, promised)
-    await follow(end, case)
+    if not leaving:  # who has left is given no log any more
+        await follow(end, case)
     return promised
 
 
@@ -277,7 +278,8 @@ async def remove(end: End, case: CaseId, party: PartyId) -> Outgoing:
     if member is None:
         raise Refusal("not_a_member")
     statement = PartyRemove(v=VERSION, case=case, nonce=b64(end.random_bytes(16)), party=party, role=member.role)
-    return await _state(end, case, f"{remove_intent(case)}{party}:{member.since_n}", statement)
+    intent = f"{remove_intent(case)}{party}:{member.since_n}"
+    return await _state(end, case, intent, statement, leaving=party == end.keyring.party)
 
 
 def remove_intent(case: CaseId) -> str:

@@ -259,6 +259,8 @@ def _drawable(untrusted_width_px: int, untrusted_height_px: int) -> bool:
 def _captured(untrusted_when: list[int], untrusted_offset: int) -> CaptureTime | None:
     year, month, day, hour, minute, second = untrusted_when
     if year == 0:
+        if any(untrusted_when) or untrusted_offset != _NO_OFFSET:
+            raise Garbled
         return None
     offset_minutes = None if untrusted_offset == _NO_OFFSET else untrusted_offset
     if offset_minutes is not None and abs(offset_minutes) > _MAX_OFFSET_MINUTES:
