@@ -2,17 +2,20 @@
 
 import os
 from dataclasses import replace
+from typing import Any, Literal
 
 import pytest
 
 from tests.client.conftest import Room
 from tests.client.town import Town
+from vetrelay.client import cases
 from vetrelay.client.api import connect
 from vetrelay.client.cases import approve, invite, join, look_at_invitation, open_case, remove, set_state, title_of
 from vetrelay.client.end import End
 from vetrelay.client.follow import follow
 from vetrelay.client.news import receive
-from vetrelay.client.parties import new_party
+from vetrelay.client.parties import NewParty, new_party
+from vetrelay.client.promises import Outgoing
 from vetrelay.client.say import say
 from vetrelay.errors import Fault, Refusal
 from vetrelay.protocol.ids import b64
@@ -28,7 +31,7 @@ def link_of(text: str) -> InvitationLink:
     return link
 
 
-async def household(town: Town, link: InvitationLink, name: str) -> tuple[End, object]:
+async def household(town: Town, link: InvitationLink, name: str) -> tuple[End, NewParty]:
     """A household that has not joined yet."""
     party = new_party(
         "household",
@@ -79,21 +82,16 @@ async def test_neither_title_nor_words_stand_in_the_journal(room: Room) -> None:
         assert b"Xanthippe" not in b"".join(path.read_bytes() for path in end.home.glob("journal*"))
 
 
-async def test_an_invitation_that_was_cut_short_is_the_same_link(room: Room) -> None:
+async def test_an_invitation_that_was_cut_short_is_the_same_link(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its secret waits, sealed, with the promise: no invitation is left open that nobody can use."""
-    await follow(room.clinic, room.case)
-    from vetrelay.client import cases
 
-    async def cut(_end: End, _promised: object) -> None:
+    async def cut(_end: End, _promised: Outgoing) -> None:
         raise Fault("unreachable")
 
-    original = cases.deliver
-    cases.deliver = cut  # type: ignore[assignment]  # a way that is cut
-    try:
+    with monkeypatch.context() as patched:
+        patched.setattr(cases, "deliver", cut)
         with pytest.raises(Fault):
             await invite(room.clinic, room.case, "consultant")
-    finally:
-        cases.deliver = original
     first = await invite(room.clinic, room.case, "consultant")
     second = await invite(room.clinic, room.case, "consultant")
     roster = (await follow(room.clinic, room.case)).roster
@@ -119,7 +117,7 @@ async def test_joining_again_before_it_was_told_changes_nothing(room: Room) -> N
     link = link_of(await invite(room.clinic, room.case, "provider"))
     end, party = await household(room.town, link, "provider")
     welcome = await look_at_invitation(end.api, link)
-    first, _ = await join(end, link, welcome, party)  # type: ignore[arg-type]  # what `household` made
+    first, _ = await join(end, link, welcome, party)
     second, _ = await join(end, link, None, None)
     assert first.id == second.id
     assert 3 == len((await follow(room.clinic, room.case)).roster.members)
@@ -136,19 +134,11 @@ async def test_a_party_that_is_known_joins_with_its_chain_as_it_is(room: Room) -
 async def test_a_link_that_was_changed_leads_nowhere(room: Room, how: str) -> None:
     """The case's log is not the one that the link names, or the secret opens nothing; sending is then blocked."""
     link = link_of(await invite(room.clinic, room.case, "provider"))
-    changed = replace(
-        link,
-        **{
-            "case": {"case": b64(bytes(32))},
-            "secret": {"secret": bytes(16)},
-            "head": {"head": b64(bytes(32))},
-            "n": {"n": link.n - 1},
-            "relay": {"relay": b64(bytes(32))},
-        }[how],
-    )
+    values: dict[str, Any] = {"secret": bytes(16), "n": link.n - 1}
+    changed = replace(link, **{how: values.get(how, b64(bytes(32)))})
     end, party = await household(room.town, link, "provider")
     with pytest.raises(Refusal) as refused:
-        await join(end, changed, await look_at_invitation(end.api, changed), party)  # type: ignore[arg-type]  # what `household` made
+        await join(end, changed, await look_at_invitation(end.api, changed), party)
     expected = {"case": "invitation_unknown", "secret": "invitation_unknown", "relay": "wrong_relay"}
     assert expected.get(how, "log_forked") == refused.value.code
     if how in {"head", "n"}:
@@ -166,8 +156,9 @@ async def test_who_leaves_or_removes_itself_is_told_that_it_is_done(room: Room) 
 
 async def test_closing_and_reopening_are_different_wishes_each_time(room: Room) -> None:
     """The second closing is not the first one's receipt."""
-    for state in ("close", "reopen", "close"):
-        promised = await set_state(room.clinic, room.case, state)  # type: ignore[arg-type]  # two of two words
+    states: tuple[Literal["close", "reopen"], ...] = ("close", "reopen", "close")
+    for state in states:
+        promised = await set_state(room.clinic, room.case, state)
         room.clinic.journal.report(promised.id)
         assert (state == "close") == (await follow(room.owner, room.case)).roster.closed
 

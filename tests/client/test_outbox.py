@@ -27,8 +27,7 @@ AWAY = "http://127.0.0.1:1"
 
 async def promised(end: End, case: CaseId, text: str) -> Outgoing:
     """A message that is promised and not delivered yet."""
-    class_ = "message" if end.keyring.kind == "household" else "reply"
-    draft = draft_of(end, case, class_=class_, audience="case", content=Text(text=text))
+    draft = draft_of(end, case, class_="message", audience="case", content=Text(text=text))
     return await promise_envelope(end, f"send:{text}", draft, ())
 
 

@@ -14,6 +14,7 @@ from PIL import ExifTags, Image, ImageCms, ImageDraw, PngImagePlugin
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MiB = 1 << 20
+HIDDEN_ARCHIVE = b"PK\x03\x04 a hidden archive"
 
 
 # --- good pictures ------------------------------------------------------------------------------------------------------
@@ -187,7 +188,7 @@ def everything_jpeg() -> bytes:
         xmp=b"<x:xmpmeta/>",
     )
     with_more = info[:2] + b"\xff\xed\x00\x10Photoshop 3.0\0" + info[2:]
-    return with_more + b"PK\x03\x04 a hidden archive"
+    return with_more + HIDDEN_ARCHIVE
 
 
 def everything_png() -> bytes:
@@ -197,7 +198,7 @@ def everything_png() -> bytes:
     texts.add_itxt("XML:com.adobe.xmp", "<x:xmpmeta/>")
     texts.add_text("Raw", "packed", zip=True)
     whole = png(pnginfo=texts, exif=camera_exif(orientation=8), icc_profile=wide_gamut_profile(), dpi=(300, 300))
-    return whole + b"PK\x03\x04 a hidden archive"
+    return whole + HIDDEN_ARCHIVE
 
 
 # --- the checklist --------------------------------------------------------------------------------------------------------
@@ -321,7 +322,7 @@ def sound(*, with_heic: bool) -> Iterator[tuple[str, bytes]]:
     """(name, content) of one sound picture of each opened kind, for cutting and damaging."""
     yield "a.jpg", jpeg(exif=camera_exif())
     yield "progressive.jpg", jpeg(progressive=True)
-    yield "a.png", everything_png().removesuffix(b"PK\x03\x04 a hidden archive")
+    yield "a.png", everything_png().removesuffix(HIDDEN_ARCHIVE)
     yield "a.webp", webp(exif=camera_exif().tobytes())
     yield "lossless.webp", webp(lossless=True)
     if with_heic:

@@ -25,12 +25,12 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from tests.gateway import PROGRAM, Done, clean_environment
 
-_FILE = re.compile(r"^-- (?P<name>\S+) --\n", re.MULTILINE)
+_FILE = re.compile(r"^-- (?P<name>.+?) --\n", re.MULTILINE)
+_KEPT = re.compile(r"\$\{(\w+)\}")
 
 
 @dataclass(kw_only=True)
@@ -45,7 +45,7 @@ class Script:
 
     def step(self, line: str) -> None:
         """One line of the script. Raises AssertionError with what was said instead."""
-        word, _, rest = Template(line).substitute(self.kept).partition(" ")
+        word, _, rest = _KEPT.sub(lambda found: self.kept[found[1]], line).partition(" ")
         told = f"\n{line}\n--- exit {self.done.code}\n{self.done.out}--- stderr\n{self.done.err}"
         match word:
             case ">":

@@ -31,12 +31,12 @@ class Measured:
 
     @property
     def verdict(self) -> str:
-        """`aim` reached, `must` reached, or `below`; empty for a figure that only explains another."""
+        """`aim` reached, `must` reached, or `missed`; empty for a figure that only explains another."""
         if self.floor is None:
             return ""
-        if self.floor.reached(self.figure, self.floor.aim):
+        if self.floor.aim is not None and self.floor.reached(self.figure, self.floor.aim):
             return "aim"
-        return "must" if self.floor.reached(self.figure, self.floor.must) else "below"
+        return "must" if self.floor.reached(self.figure, self.floor.must) else "missed"
 
 
 @click.command(cls=EndCommand)
@@ -46,8 +46,8 @@ class Measured:
 def bench(names: tuple[str, ...], *, quick: bool, as_json: bool) -> int:
     """Measure this machine against what must be reached.
 
-    It runs the benchmarks of the source checkout, all or those that are named. Ends with code 3 when one stays below
-    what it must reach.
+    It runs the benchmarks of the source checkout, all or those that are named. Ends with code 3 when one misses what
+    it must reach.
 
     \b
     Example:
@@ -72,7 +72,7 @@ def bench(names: tuple[str, ...], *, quick: bool, as_json: bool) -> int:
         answer_lines(_table(measured))
     if failed:
         return Exit.FAULT
-    return Exit.REFUSAL if any(one.verdict == "below" for one in measured) else Exit.OK
+    return Exit.REFUSAL if any(one.verdict == "missed" for one in measured) else Exit.OK
 
 
 def _wanted(names: Sequence[str]) -> list[Bench]:
@@ -132,7 +132,7 @@ def _table(measured: Sequence[Measured]) -> list[Line]:
         for one in judged
         if one.floor
     ]
-    styles = {"aim": "good", "must": "", "below": "bad"}
+    styles = {"aim": "good", "must": "", "missed": "bad"}
     lines = [Line(text=text) for text in as_table(rows)]
     lines[1:] = [
         Line(text=line.text, style=styles[one.verdict])  # type: ignore[arg-type]  # the table above holds only styles

@@ -7,20 +7,20 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floor:
-    """A row: the figure must be at least (or, with `at_most`, at most) `must`, and better still `aim`."""
+    """A row: the figure must be at least (or, with `at_most`, at most) `must`, and better still `aim` where there is one."""
 
     what: str
     must: float
-    aim: float
+    aim: float | None = None
     at_most: bool = False
 
     def reached(self, figure: float, bound: float) -> bool:
         """Whether a figure satisfies a bound of this row."""
         return figure <= bound if self.at_most else figure >= bound
 
-    def shown(self, bound: float) -> str:
+    def shown(self, bound: float | None) -> str:
         """A bound as a table shows it."""
-        return f"{'≤' if self.at_most else '≥'} {bound:g}"
+        return "" if bound is None else f"{'≤' if self.at_most else '≥'} {bound:g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +43,39 @@ BENCHES: Final = (
         quick="measure(64 * 1024 * 1024)",
     ),
     Bench(name="inspection", module="bench_inspection", what="the jail against bare Pillow"),
+    Bench(
+        name="intake",
+        module="bench_intake",
+        what="a photo from accepted to published, against bare Pillow",
+        full="measure(7)",
+        quick="measure(3)",
+    ),
+    Bench(
+        name="upload",
+        module="bench_upload",
+        what="uploads against a bare write loop, and the memory they take",
+        full="measure(256 * 1024 * 1024)",
+        quick="measure(32 * 1024 * 1024)",
+    ),
     Bench(name="relay", module="bench_relay", what="accepting and waking readers, against bare HTTP and bare SQL"),
-    Bench(name="upload", module="bench_upload", what="uploads against a bare write loop, and the memory they take"),
 )
 FLOORS: Final[Mapping[tuple[str, str], Floor]] = {
     ("age", "seal"): Floor(what="sealing, of the bare AEAD's speed", must=0.5, aim=0.7),
     ("age", "open"): Floor(what="opening, of the bare AEAD's speed", must=0.5, aim=0.7),
     ("age", "seal_with_hashes"): Floor(what="sealing with both hashes, of the bare AEAD's speed", must=0.15, aim=0.3),
     ("age", "open_with_hashes"): Floor(what="opening with both hashes, of the bare AEAD's speed", must=0.15, aim=0.3),
+    ("intake", "ratio"): Floor(
+        what="12-megapixel photo, accepted to published, times bare Pillow", must=1.5, at_most=True
+    ),
+    ("upload", "upload"): Floor(what="upload, hashed and durable, of a bare write loop's speed", must=0.7, aim=0.9),
+    ("upload", "upload_in_flight_mebibytes"): Floor(
+        what="memory of one upload in flight, MiB", must=4, aim=2, at_most=True
+    ),
+    ("relay", "accept"): Floor(what="durable accept of 8 KiB, of bare aiohttp's speed", must=0.12, aim=0.25),
+    ("relay", "group_commit"): Floor(what="group commit, times one commit each", must=10, aim=17),
+    ("relay", "waiter_kib"): Floor(what="memory of one idle waiter, KiB", must=20, aim=12, at_most=True),
+    ("relay", "page_growth"): Floor(
+        what="inbox page at 1,000,000 envelopes, times the one at 1,000", must=1.5, aim=1.1, at_most=True
+    ),
+    ("relay", "wake_p95_ms"): Floor(what="accepted to waiting reader, p95, ms", must=50, aim=15, at_most=True),
 }

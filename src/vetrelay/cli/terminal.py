@@ -122,6 +122,8 @@ def safe_of(error: VetRelayError) -> str:
     """What an error left untouched."""
     if error.code in _DISHONEST:
         return _SAFE_DISHONEST
+    if error.code in NOTHING_THERE:
+        return "nothing was changed"
     return _SAFE_FAULT if isinstance(error, Fault) else _SAFE_REFUSAL
 
 

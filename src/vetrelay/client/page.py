@@ -62,12 +62,12 @@ def _check_heads(end: End, followed: Followed, row: CaseRow, page: CaseInbox, he
     """(4) The page ends where its head says, and every head that was ever promised for a position stands there."""
     if followed.tail.n > head.n or (not page.items and followed.tail.n < head.n):
         raise Refusal("entry_differs", n=followed.tail.n)
-    expected = end.journal.expected_heads(followed.case, upto=followed.tail.n)
-    for signed in (_head_of(row), head):
-        if signed is not None and signed.n <= followed.tail.n:
-            expected[signed.n] = signed.head
-    for n, promised in expected.items():
-        if followed.heads[n] != promised:
+    expected = [*end.journal.expected_heads(followed.case, upto=followed.tail.n).items(), (head.n, head.head)]
+    known = _head_of(row)
+    if known is not None:
+        expected.append((known.n, known.head))
+    for n, promised in expected:
+        if n <= followed.tail.n and followed.heads[n] != promised:
             raise Refusal("log_forked", n=n)
     end.journal.drop_expected_heads(followed.case, upto=followed.tail.n)
 

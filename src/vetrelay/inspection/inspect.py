@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+from vetrelay.errors import Fault
 from vetrelay.inspection import policy, selftest
 from vetrelay.inspection.frames import Garbled, Job, RawOutput, Request, Result, Role, decode_result
 from vetrelay.inspection.handover import handed_over
@@ -94,7 +95,10 @@ class Inspector:
     def __init__(self, settings: Settings, command: Sequence[str]) -> None:
         self._settings = settings
         self._command = command
-        self._idle: asyncio.LifoQueue[Zygote] = asyncio.LifoQueue()
+        # First in, first out: while one zygote serves, the others have their next child ready.
+        self._idle: asyncio.Queue[Zygote] = asyncio.Queue()
+        self._alive: set[Zygote] = set()
+        self._ended = False
         self.landlock_abi = 0
         self.opens_heic = False
         self.has_second_opinion = False
@@ -116,8 +120,9 @@ class Inspector:
             inspector._tell(first)
             yield inspector
         finally:
-            while not inspector._idle.empty():
-                await inspector._idle.get_nowait().close()
+            inspector._ended = True
+            for zygote in tuple(inspector._alive):
+                await zygote.close()
 
     async def inspect(
         self, content: bytes | int, name: str, *, declared: str | None = None, purpose: str | None = None
@@ -156,8 +161,12 @@ class Inspector:
         """
         zygote = await self._idle.get()
         try:
-            if zygote.lost:
+            if self._ended:
+                raise Fault("sandbox_failed")
+            # One that died while it was idle is not the next file's fault, and must not cost it a try.
+            if not zygote.is_alive():
                 await zygote.close()
+                self._alive.discard(zygote)
                 zygote = await self._started()
             yield zygote
         finally:
@@ -165,11 +174,8 @@ class Inspector:
 
     async def _started(self) -> Zygote:
         zygote = await Zygote.start(self._command, *(() if self._settings.heic else ("no-heic",)))
-        try:
-            await selftest.prove_denials(zygote)
-        except BaseException:
-            await zygote.close()
-            raise
+        self._alive.add(zygote)
+        await selftest.prove_denials(zygote)
         return zygote
 
     def _tell(self, zygote: Zygote) -> None:

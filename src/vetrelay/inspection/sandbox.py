@@ -110,6 +110,15 @@ class Zygote:
         """The zygote's process id, for tests and for `doctor`."""
         return self._process.pid
 
+    def is_alive(self) -> bool:
+        """Whether the zygote can be given a job, as far as can be seen without asking it."""
+        try:
+            return not self.lost and self._control.recv(1, socket.MSG_PEEK) != b""
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
     async def run(self, request: Request, content_descriptor: int) -> Ending:
         """One job. Raises ZygoteLost, or Fault `no_sandbox` if the job could not be locked down.
 

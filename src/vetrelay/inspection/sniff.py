@@ -4,6 +4,7 @@ Order matters. `DICM` at byte 128 wins over everything, because a DICOM preamble
 a program's). A signature that a text could also start with stands after those that it could not.
 """
 
+import codecs
 import re
 
 from vetrelay.inspection.kinds import Kind
@@ -125,7 +126,7 @@ def _by_text(head: bytes) -> Kind:
 def _readable(start: bytes) -> bool:
     """UTF-8, or a one-byte encoding of a language: mostly letters, spaces and signs of ASCII."""
     try:
-        start[: -4 if len(start) > _TEXT_LOOK_BYTES - 16 else None].decode("utf-8")
+        codecs.utf_8_decode(start, "strict", False)
     except UnicodeDecodeError:
         return sum(byte < 0x80 for byte in start) > len(start) * 3 // 4
     return True

@@ -22,7 +22,7 @@ from vetrelay.relay.turns import Turn, Turns
 
 SECRET_BYTES: Final = 20  # 160 random bits: the URL is the permission
 HOUR_MS: Final = 60 * 60 * 1000
-BATCH_BYTES: Final = 512 * 1024  # one batch is written while the next arrives: what an upload in flight holds
+BATCH_BYTES: Final = 384 * 1024  # one batch is written while the next arrives: what an upload in flight holds
 
 Receive = Callable[[], Awaitable[bytes]]
 """The next bytes of a request, none at its end. Raises what ended it early."""

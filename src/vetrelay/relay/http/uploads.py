@@ -56,7 +56,10 @@ def _incoming(request: web.Request, *, offset_bytes: int) -> Incoming:
                 waits_for_leave = False
                 await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 request.writer.output_size = 0  # as aiohttp does: the answer itself has not begun
-            return await request.content.readany()
+            while True:  # piece by piece, as they came: `readany` would copy them together
+                piece, ends_chunk = await request.content.readchunk()
+                if piece or not ends_chunk:
+                    return piece
         except (ConnectionError, HttpProcessingError, RequestPayloadError) as cut:
             raise Refusal("upload_cut") from cut
 
