@@ -40,10 +40,10 @@ def test_a_case_is_told_in_words(gateway: Gateway, luna: str) -> None:
         "opens the case",
         "makes a link for one newcomer",
         "joins by a link",
-        "sends a message for case",
+        "sends a message to ",
         "1 slip",
         "1 attachment",
-        "verdict held",
+        "verdict: 1 held",
         "It has no names of people",
     ):
         assert words in told

@@ -13,7 +13,7 @@ from vetrelay.client.follow import follow
 from vetrelay.client.news import receive
 from vetrelay.client.outbox import deliver, deliver_all, promise_envelope
 from vetrelay.client.promises import Outgoing
-from vetrelay.client.say import draft_of, say
+from vetrelay.client.say import draft_of, say, speaking_class
 from vetrelay.client.thread import read_thread
 from vetrelay.client.transfer import seal_content
 from vetrelay.errors import Fault, Refusal
@@ -27,7 +27,8 @@ AWAY = "http://127.0.0.1:1"
 
 async def promised(end: End, case: CaseId, text: str) -> Outgoing:
     """A message that is promised and not delivered yet."""
-    draft = draft_of(end, case, class_="message", audience="case", content=Text(text=text))
+    class_ = speaking_class(await follow(end, case), end)
+    draft = draft_of(end, case, class_=class_, audience="case", content=Text(text=text))
     return await promise_envelope(end, f"send:{text}", draft, ())
 
 

@@ -18,8 +18,10 @@ import msgspec
 from aiohttp import web
 
 from vetrelay.client.end import End
-from vetrelay.protocol.identity import signer_from, sign_key_of
-from vetrelay.protocol.ids import CaseId, b64, relay_id
+from vetrelay.client.say import say
+from vetrelay.client.thread import read_thread
+from vetrelay.protocol.identity import sign_key_of, signer_from
+from vetrelay.protocol.ids import CaseId, relay_id
 from vetrelay.protocol.log import Kind, Link, Tail, empty_log, extend, sign_head
 from vetrelay.protocol.signature import Signed, Signer
 
@@ -204,6 +206,13 @@ async def liar_before(url: str, data: Path, *, now_ms: Callable[[], int]) -> Asy
         await runner.cleanup()
 
 
-def garbled(text: str) -> str:
-    """Other bytes of the same length, as base64url."""
-    return b64(bytes(len(text) * 3 // 4))
+async def said(end: End, case: str, *texts: str) -> None:
+    """Somebody says something and has been told that it arrived."""
+    for text in texts:
+        promised, _ = await say(end, case, text=text)
+        end.journal.report(promised.id)
+
+
+def texts_of(end: End, case: str) -> list[str | None]:
+    """What an end can read."""
+    return [entry.text for entry in read_thread(end, case).entries]

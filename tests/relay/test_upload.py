@@ -281,6 +281,28 @@ async def test_a_newer_request_stops_a_stale_one(house: HousedRelay, turns: Turn
     assert PAYLOAD == await stored(house)
 
 
+@pytest.mark.parametrize("steps", range(8))
+async def test_newer_requests_may_come_at_any_moment(house: HousedRelay, turns: Turns, steps: int) -> None:
+    """A second newcomer may find the stale request stopped but not yet gone: both are answered."""
+    upload = (await created(house, turns)).upload
+    hanging = asyncio.Event()
+
+    async def hang() -> bytes:
+        hanging.set()
+        await asyncio.Event().wait()
+        return b""
+
+    stale = asyncio.create_task(write(house.relay, turns, upload.url_hash, incoming(b"", receive=hang)))
+    await hanging.wait()
+    first = asyncio.create_task(look(house.relay, turns, upload.url_hash))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    second = await look(house.relay, turns, upload.url_hash)
+    assert [0, 0] == [(await first).offset_bytes, second.offset_bytes]
+    with pytest.raises(Refusal, match="upload_taken_over"):
+        await stale
+
+
 async def test_of_many_requests_at_once_the_newest_wins(house: HousedRelay, turns: Turns) -> None:
     """However many come for one upload, one of them brings the bytes in, the newest, and nothing is mixed."""
     upload = (await created(house, turns)).upload

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from vetrelay.cli.checkup import Check, clock, disk, relay_ready, sandbox
-from vetrelay.cli.home import current_run, end_of, now_ms, own_keyring
+from vetrelay.cli.home import current_run, end_of, now_ms, own_keyring, replace_address
 from vetrelay.cli.run import EndCommand, Run
 from vetrelay.cli.terminal import Exit, Line, Style, answer_json, answer_lines
 from vetrelay.cli.upload_check import upload_progress
@@ -80,8 +80,6 @@ async def _through(run: Run, address: str, keyring: Keyring | None) -> AsyncIter
 
 
 async def _uploads(run: Run, address: str, keyring: Keyring | None) -> Check:
-    from msgspec.structs import replace
-
     name = "uploads on the way"
     if keyring is None:
         return Check(
@@ -90,7 +88,7 @@ async def _uploads(run: Run, address: str, keyring: Keyring | None) -> Check:
             what="not checked: this home has no identity at that message server",
             mend="run it with --home of somebody who takes part in a case there",
         )
-    async with end_of(run, replace(keyring, relay_url=address)) as end:
+    async with end_of(run, replace_address(keyring, address)) as end:
         cases = [row.id for row in end.journal.cases() if row.tail.n]
         if not cases:
             return Check(

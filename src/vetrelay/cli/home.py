@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import click
+from msgspec import structs
 
 from vetrelay.cli.bars import bars
 from vetrelay.cli.run import Run
@@ -63,9 +64,7 @@ def own_keyring(run: Run) -> Keyring:
 
 def replace_address(keyring: Keyring, relay_url: str | None) -> Keyring:
     """The keyring with another address for the same relay, for this run."""
-    from msgspec.structs import replace as with_fields
-
-    return with_fields(keyring, relay_url=relay_url) if relay_url else keyring
+    return structs.replace(keyring, relay_url=relay_url) if relay_url else keyring
 
 
 def keep_keyring(home: Path, keyring: Keyring, *, passphrase: str | None) -> None:

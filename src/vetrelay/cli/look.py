@@ -164,10 +164,9 @@ def _position_words(position: PositionSeen) -> str:
     if envelope is None:
         return f"{place}  {STATEMENTS.get(position.statement, position.statement)}"
     readers = ", ".join(sorted({_mark(unit.party) for unit in envelope.recipients}))
-    sizes: Counter[str] = Counter()
-    for part in envelope.objects:
-        sizes[part.role] += part.size
     numbers = Counter(str(part.role) for part in envelope.objects)
-    parts = ", ".join(f"{numbers[role]} {role} {amount(size)}" for role, size in sizes.items())
-    verdict = f"; verdict {', '.join(ruling.code for ruling in envelope.verdict)}" if envelope.verdict else ""
-    return f"{place}  sends a {envelope.class_} for {envelope.audience} ({readers}): sealed {parts}{verdict}"
+    sizes = {role: sum(part.size for part in envelope.objects if part.role == role) for role in numbers}
+    parts = ", ".join(f"{count(numbers[role], role)} {amount(size)}" for role, size in sizes.items())
+    codes = Counter(str(ruling.code) for ruling in envelope.verdict or ())
+    verdict = f"; verdict: {', '.join(f'{number} {code}' for code, number in codes.items())}" if codes else ""
+    return f"{place}  sends a {envelope.class_} to {readers} (audience {envelope.audience}), sealed: {parts}{verdict}"

@@ -9,7 +9,7 @@ import click
 from vetrelay.cli.find import find_case
 from vetrelay.cli.home import with_end
 from vetrelay.cli.outbox_words import tell_refusals
-from vetrelay.cli.reading import freshest, thread_json, thread_lines
+from vetrelay.cli.reading import freshest, hex_of, thread_json, thread_lines
 from vetrelay.cli.run import EndCommand, IdText
 from vetrelay.cli.terminal import Exit, Line, answer, answer_json, answer_lines, may_ask, note, printable
 from vetrelay.cli.words import count, local, problem_sentence
@@ -116,8 +116,6 @@ async def save(end: End, case: str, envelope: str, *, out: Path, original: bool,
 
 
 def _saved_json(one: Saved) -> dict[str, str]:
-    from vetrelay.cli.reading import hex_of
-
     return {"path": str(one.path), "role": one.role, "sha256": hex_of(one.sha256)}
 
 

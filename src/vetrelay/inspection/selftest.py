@@ -9,7 +9,7 @@ from vetrelay.inspection.frames import PROBE_PASSED, Garbled, Job, Request, deco
 from vetrelay.inspection.handover import handed_over
 from vetrelay.inspection.kinds import OPENED_KINDS, Kind
 from vetrelay.inspection.policy import HEAD_BYTES, NORMALIZED_SIDE_PX, limits_for
-from vetrelay.inspection.sandbox import End, Zygote
+from vetrelay.inspection.sandbox import End, Zygote, ZygoteLost
 from vetrelay.inspection.words import Reason
 
 
@@ -46,7 +46,10 @@ async def _run(zygote: Zygote, job: Job, *, argument: int, content: bytes) -> by
     limits = limits_for(content)
     with handed_over(content, most_bytes=limits.file_bytes, head_bytes=HEAD_BYTES) as handover:
         request = Request(job=job, argument=argument, size_bytes=len(content), limits=limits)
-        ending = await zygote.run(request, handover.descriptor)
+        try:
+            ending = await zygote.run(request, handover.descriptor)
+        except ZygoteLost:
+            raise Fault("sandbox_failed") from None
     if ending.end is not End.FINISHED:
         raise Fault("sandbox_failed")
     return ending.untrusted

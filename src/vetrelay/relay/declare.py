@@ -69,6 +69,8 @@ def _newcomer(untrusted: Declaration, statement: CaseStatement, *, now_ms: int) 
     if not untrusted.chain:
         return None
     newcomer = read_chain(untrusted.chain, time_ms=now_ms)
+    if newcomer.newer:
+        raise Refusal("newer_version")  # (N50) it would stop everybody in the case from sending
     if not isinstance(statement, PartyAdd) or statement.party != newcomer.id:
         raise Refusal("bad_body")
     check_boxes(untrusted.chain, untrusted.boxes)

@@ -56,6 +56,8 @@ async def enrol(
     or what the chain breaks.
     """
     party = read_chain(untrusted_chain, time_ms=relay.now_ms())
+    if party.newer:
+        raise Refusal("newer_version")  # (N50) what a relay cannot judge, it does not take in
     if party.kind == "household":
         raise Refusal("needs_invitation")
     if untrusted_code is None:

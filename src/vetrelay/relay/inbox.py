@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from vetrelay.errors import Refusal
-from vetrelay.protocol.ids import CaseId, EntryId, unb64
+from vetrelay.protocol.ids import CaseId, unb64
 from vetrelay.protocol.log import Kind, Link
 from vetrelay.relay.policy import may_read
 from vetrelay.relay.ports import AskingDevice, RelayServices, Store, case_topic, device_topic
@@ -137,27 +137,27 @@ def _case_page(store: Store, asker: AskingDevice, case: CaseId, *, after: int, l
     role = _role(store, asker, case)
     standing = _standing(store, case)
     page = list(_bounded(store.cases.page(case, after=after, limit=limit), standing, max_bytes))
-    visible = {entry.entry: _visible(entry, asker, role) for entry in page}
-    named = [entry.entry for entry in page if entry.kind is Kind.ENVELOPE and visible[entry.entry]]
+    visible = {entry.n: _visible(entry, asker, role) for entry in page}
+    named = [entry.n for entry in page if entry.kind is Kind.ENVELOPE and visible[entry.n]]
     page = _cut(page, store.envelopes.object_bytes(case, named) if named else {}, max_bytes)
-    kept = frozenset(entry.entry for entry in page)
-    objects = store.envelopes.objects(case, [entry for entry in named if entry in kept]) if named else {}
+    kept = [n for n in named if n <= page[-1].n]
+    objects = store.envelopes.objects(case, kept) if kept else {}
     items = [
         Item(
             entry=entry,
-            signed=entry.signed if visible[entry.entry] else None,
-            objects=_shown(objects.get(entry.entry, ()), is_intake=role == INTAKE),
+            signed=entry.signed if visible[entry.n] else None,
+            objects=_shown(objects.get(entry.n, ()), is_intake=role == INTAKE),
         )
         for entry in page
     ]
     return CasePage(items=items, standing=standing)
 
 
-def _cut(page: Sequence[Entry], object_bytes: Mapping[EntryId, int], max_bytes: int) -> list[Entry]:
+def _cut(page: Sequence[Entry], object_bytes: Mapping[int, int], max_bytes: int) -> list[Entry]:
     """As much of a page as fits with its objects, at least one entry."""
     size_bytes, cut = 0, list[Entry]()
     for entry in page:
-        size_bytes += len(entry.signed) + object_bytes.get(entry.entry, 0)
+        size_bytes += len(entry.signed) + object_bytes.get(entry.n, 0)
         if cut and size_bytes > max_bytes:
             break
         cut.append(entry)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from vetrelay.errors import Refusal
 from vetrelay.protocol.ids import CaseId, SignKey
+from vetrelay.protocol.roster import usable_invitation
 from vetrelay.relay.ports import RelayServices, Store
 
 
@@ -16,7 +17,7 @@ class Invited:
 
 
 async def look_at_invitation(relay: RelayServices, case: CaseId, key: SignKey) -> Invited:
-    """An open invitation. Raises Refusal `invitation_unknown`, `invitation_used`, `invitation_expired`."""
+    """An open invitation. Raises Refusal `invitation_unknown`, `invitation_used`, `invitation_expired`, `may_not`."""
     return await relay.reader.run(lambda store: _invited(relay, store, case, key))
 
 
@@ -24,14 +25,9 @@ def _invited(relay: RelayServices, store: Store, case: CaseId, key: SignKey) -> 
     standing = store.cases.standing(case)
     if standing is None:
         raise Refusal("invitation_unknown")
-    if key in standing.roster.spent:
-        raise Refusal("invitation_used")
-    invitation, card = standing.roster.invitations.get(key), store.cases.card(case, key)
-    if invitation is None or card is None or standing.roster.device(invitation.device) is None:
-        raise Refusal("invitation_unknown")
-    if relay.now_ms() > invitation.until_ms:
-        raise Refusal("invitation_expired")
-    entry = store.cases.entry(case, card.entry)
-    if entry is None:
+    usable_invitation(standing.roster, key, time_ms=relay.now_ms())
+    card = store.cases.card(case, key)
+    entry = store.cases.entry(case, card.entry) if card is not None else None
+    if card is None or entry is None:
         raise Refusal("invitation_unknown")
     return Invited(signed=entry.signed, card=card.content)

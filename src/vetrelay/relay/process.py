@@ -77,13 +77,18 @@ async def serve(config: RelayConfig, *, ready: Ready | None = None) -> None:
         opened.enter_context(_locked(Path(config.data)))
         sockets = bind(config.listen)
         own = [origin_of(one) for one in sockets]
-        async with open_relay(Path(config.data), config.limits, origins=frozenset(config.origins or own)) as relay:
-            async with serving(build_app(relay), sockets, config.limits), _sweeping(relay):
-                log("relay.ready", listen=own, version=VERSION)
-                if ready is not None:
-                    ready(own)
-                await stopped.wait()
-                _wake(relay)
+        # A socket on this machine is never a look-alike: the intake knows the relay by it, whatever others know it by.
+        origins = frozenset(config.origins or own) | {one for one in own if one.startswith("unix:")}
+        async with (
+            open_relay(Path(config.data), config.limits, origins=origins) as relay,
+            serving(build_app(relay), sockets, config.limits),
+            _sweeping(relay),
+        ):
+            log("relay.ready", listen=own, version=VERSION)
+            if ready is not None:
+                ready(own)
+            await stopped.wait()
+            _wake(relay)
     log("relay.stopped")
 
 

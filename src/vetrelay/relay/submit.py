@@ -191,8 +191,9 @@ def _accept(
     if store.envelopes.taken([named.h0 for named in envelope.objects]):
         raise Refusal("object_taken")  # (N41)
     _check_payloads(store, envelope, parcel.payloads)
-    if envelope.derived_from is not None:
-        _check_verdict(store, envelope, sender, envelope.derived_from)
+    answered = store.envelopes.answered(envelope.case, envelope.derived_from) if envelope.derived_from else None
+    if answered is not None:
+        _check_verdict(store, envelope, sender, answered.entry)
     inline_bytes = sum(map(len, parcel.headers.values())) + sum(map(len, parcel.payloads.values()))
     if standing.used_bytes + inline_bytes > relay.limits.case_bytes:
         raise Refusal("case_full")
@@ -213,8 +214,8 @@ def _accept(
         for named in envelope.objects
     ]
     store.envelopes.add(stored, envelope, objects)
-    if envelope.derived_from is not None:
-        store.envelopes.rule(stored, envelope, time_ms=added.time_ms)
+    if answered is not None:
+        store.envelopes.rule(stored, envelope, answered=answered, time_ms=added.time_ms)
     return Accepted(receipt=added.receipt, is_new=True)
 
 

@@ -257,14 +257,14 @@ class EnvelopeTable(Protocol):
     def add(self, stored: StoredEnvelope, envelope: Envelope, kept: Sequence[StoredObject]) -> None:
         """Keep an envelope and its objects."""
 
-    def rule(self, verdict: StoredEnvelope, envelope: Envelope, *, time_ms: int) -> None:
+    def rule(self, verdict: StoredEnvelope, envelope: Envelope, *, answered: StoredEnvelope, time_ms: int) -> None:
         """Make a verdict's rulings the ones in force, and blank the slip it has answered."""
 
-    def object_bytes(self, case: CaseId, entries: Collection[EntryId]) -> Mapping[EntryId, int]:
-        """How much of headers and inline payloads each of these envelopes holds."""
+    def object_bytes(self, case: CaseId, at: Collection[int]) -> Mapping[int, int]:
+        """How much of headers and inline payloads the envelope at each of these positions holds."""
 
-    def objects(self, case: CaseId, entries: Collection[EntryId]) -> Mapping[EntryId, Sequence[StoredObject]]:
-        """The objects of these envelopes, in the order of their roles."""
+    def objects(self, case: CaseId, at: Collection[int]) -> Mapping[int, Sequence[StoredObject]]:
+        """The objects of the envelopes at these positions, in the order of their roles."""
 
 
 class DeliveryTable(Protocol):

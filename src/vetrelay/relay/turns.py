@@ -53,7 +53,7 @@ class Turns:
         queue.askers += 1
         turn = Turn(queue, queue.newest)
         try:
-            if queue.receiving is not None:
+            if queue.receiving is not None and not queue.receiving.expired():
                 queue.receiving.reschedule(0)
             try:
                 async with asyncio.timeout(TURN_SECONDS):

@@ -11,7 +11,6 @@ from vetrelay.relay.http.problems import answer_problems
 from vetrelay.relay.http.routes import RELAY, Route, register
 from vetrelay.relay.ports import RelayServices
 from vetrelay.relay.turns import Turns
-from vetrelay.relay.turns import Turns
 
 ROUTES: tuple[Route, ...] = (
     *envelopes.ROUTES,  # first: of the addresses under /v1/cases the dispatcher tries one after the other

@@ -83,7 +83,7 @@ def _bind_tcp(place: str) -> socket.socket:
     except BaseException:
         bound.close()
         raise
-    bound.setblocking(False)  # noqa: FBT003  # the standard library's own form
+    bound.setblocking(False)  # the standard library's own form
     return bound
 
 
@@ -97,5 +97,5 @@ def _bind_unix(path: Path) -> socket.socket:
     except BaseException:
         bound.close()
         raise
-    bound.setblocking(False)  # noqa: FBT003  # the standard library's own form
+    bound.setblocking(False)  # the standard library's own form
     return bound

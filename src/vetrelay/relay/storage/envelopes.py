@@ -9,19 +9,20 @@ from sqlalchemy import Row, bindparam, delete, func, select, tuple_, update
 from vetrelay.protocol.envelope import Envelope
 from vetrelay.protocol.ids import CaseId, EntryId, EnvelopeId, Hash
 from vetrelay.relay.storage.batch import Batch
-from vetrelay.relay.storage.schema import blobs, envelopes, objects, rulings
+from vetrelay.relay.storage.schema import blobs, entries, envelopes, objects, rulings
 from vetrelay.relay.tables import Lookup, StoredEnvelope, StoredObject
 
 _FOUND: Final = (envelopes.c.id, envelopes.c.n, envelopes.c.entry, envelopes.c.sender)
 _FIND: Final = select(envelopes.c.case, *_FOUND).where(
     tuple_(envelopes.c.case, envelopes.c.id).in_(bindparam("places", expanding=True))
 )
-_ANSWERED: Final = select(*_FOUND).where(
-    envelopes.c.case == bindparam("of_case"), envelopes.c.entry == bindparam("of_entry")
+_ANSWERED: Final = (
+    select(*_FOUND)
+    .join(entries, (entries.c.case == envelopes.c.case) & (entries.c.n == envelopes.c.n))
+    .where(entries.c.case == bindparam("of_case"), entries.c.entry == bindparam("of_entry"))
 )
 _VERDICT: Final = (
-    select(*_FOUND)
-    .join(rulings, (rulings.c.case == envelopes.c.case) & (rulings.c.verdict == envelopes.c.entry))
+    select(rulings.c.verdict)
     .where(rulings.c.case == bindparam("of_case"), rulings.c.entry == bindparam("of_entry"))
     .limit(1)
 )
@@ -33,20 +34,20 @@ _UNRULE: Final = delete(rulings).where(rulings.c.case == bindparam("of_case"), r
 # The row stays: an object's name belongs to its envelope for good, so a slip cannot be lifted into another (N41).
 _BLANK_SLIP: Final = (
     update(objects)
-    .where(objects.c.case == bindparam("of_case"), objects.c.entry == bindparam("of_entry"), objects.c.role == "slip")
+    .where(objects.c.case == bindparam("of_case"), objects.c.n == bindparam("of_n"), objects.c.role == "slip")
     .values(header=b"", payload=None)
 )
-_OF_ENTRIES: Final = objects.c.entry.in_(bindparam("of_entries", expanding=True))
+_AT: Final = objects.c.n.in_(bindparam("at", expanding=True))
 _SIZES: Final = (
     select(
-        objects.c.entry,
+        objects.c.n,
         func.sum(func.length(objects.c.header) + func.coalesce(func.length(objects.c.payload), 0)).label("size_bytes"),
     )
-    .where(objects.c.case == bindparam("of_case"), _OF_ENTRIES)
-    .group_by(objects.c.entry)
+    .where(objects.c.case == bindparam("of_case"), _AT)
+    .group_by(objects.c.n)
 )
 _OBJECTS: Final = (
-    select(objects).where(objects.c.case == bindparam("of_case"), _OF_ENTRIES).order_by(objects.c.role, objects.c.h0)
+    select(objects).where(objects.c.case == bindparam("of_case"), _AT).order_by(objects.c.role, objects.c.h0)
 )
 
 
@@ -93,7 +94,8 @@ class SqlEnvelopes:
 
     def standing_verdict(self, case: CaseId, answered: EntryId) -> StoredEnvelope | None:
         """The newest verdict on an envelope."""
-        return _stored(self._batch.row(_VERDICT, {"of_case": case, "of_entry": answered}))
+        row = self._batch.row(_VERDICT, {"of_case": case, "of_entry": answered})
+        return None if row is None else self.answered(case, row.verdict)
 
     def add(self, stored: StoredEnvelope, envelope: Envelope, kept: Sequence[StoredObject]) -> None:
         """Keep an envelope and its objects."""
@@ -114,6 +116,7 @@ class SqlEnvelopes:
             row = {
                 "h0": one.h0,
                 "case": envelope.case,
+                "n": stored.n,
                 "entry": one.entry,
                 "role": one.role,
                 "p": one.p,
@@ -123,15 +126,14 @@ class SqlEnvelopes:
             }
             self._batch.insert(objects, row)
 
-    def rule(self, verdict: StoredEnvelope, envelope: Envelope, *, time_ms: int) -> None:
+    def rule(self, verdict: StoredEnvelope, envelope: Envelope, *, answered: StoredEnvelope, time_ms: int) -> None:
         """Make a verdict's rulings the ones in force, and blank the slip it has answered."""
-        place = {"of_case": envelope.case, "of_entry": envelope.derived_from}
-        self._batch.write(_UNRULE, place)
-        self._batch.write(_BLANK_SLIP, place)
+        self._batch.write(_UNRULE, {"of_case": envelope.case, "of_entry": answered.entry})
+        self._batch.write(_BLANK_SLIP, {"of_case": envelope.case, "of_n": answered.n})
         for ruling in envelope.verdict or ():
             values = {
                 "case": envelope.case,
-                "entry": envelope.derived_from,
+                "entry": answered.entry,
                 "p": ruling.p,
                 "code": ruling.code,
                 "keep": ruling.keep,
@@ -140,14 +142,14 @@ class SqlEnvelopes:
             }
             self._batch.insert(rulings, values)
 
-    def object_bytes(self, case: CaseId, entries: Collection[EntryId]) -> Mapping[EntryId, int]:
-        """How much of headers and inline payloads each of these envelopes holds."""
-        return {row.entry: row.size_bytes for row in self._batch.rows(_SIZES, {"of_case": case, "of_entries": list(entries)})}
+    def object_bytes(self, case: CaseId, at: Collection[int]) -> Mapping[int, int]:
+        """How much of headers and inline payloads the envelope at each of these positions holds."""
+        return {row.n: row.size_bytes for row in self._batch.rows(_SIZES, {"of_case": case, "at": list(at)})}
 
-    def objects(self, case: CaseId, entries: Collection[EntryId]) -> Mapping[EntryId, Sequence[StoredObject]]:
-        """The objects of these envelopes, in the order of their roles."""
-        found: defaultdict[EntryId, list[StoredObject]] = defaultdict(list)
-        for row in self._batch.rows(_OBJECTS, {"of_case": case, "of_entries": list(entries)}):
+    def objects(self, case: CaseId, at: Collection[int]) -> Mapping[int, Sequence[StoredObject]]:
+        """The objects of the envelopes at these positions, in the order of their roles."""
+        found: defaultdict[int, list[StoredObject]] = defaultdict(list)
+        for row in self._batch.rows(_OBJECTS, {"of_case": case, "at": list(at)}):
             one = StoredObject(
                 h0=row.h0,
                 entry=row.entry,
@@ -157,7 +159,7 @@ class SqlEnvelopes:
                 header=row.header,
                 payload=row.payload,
             )
-            found[row.entry].append(one)
+            found[row.n].append(one)
         return found
 
 

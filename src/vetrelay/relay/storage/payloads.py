@@ -23,7 +23,7 @@ _SERVED: Final = (
         rulings.c.time_ms.label("ruled_ms"),
         blobs.c.p.label("at_rest"),
     )
-    .join(envelopes, and_(envelopes.c.case == objects.c.case, envelopes.c.entry == objects.c.entry))
+    .join(envelopes, and_(envelopes.c.case == objects.c.case, envelopes.c.n == objects.c.n))
     .join(entries, and_(entries.c.case == envelopes.c.case, entries.c.n == envelopes.c.n))
     .outerjoin(
         rulings,
@@ -32,7 +32,11 @@ _SERVED: Final = (
     .outerjoin(blobs, and_(blobs.c.case == objects.c.case, blobs.c.p == objects.c.p))
     .where(objects.c.h0 == bindparam("of_h0"))
 )
-_NAMES_IT: Final = and_(objects.c.case == blobs.c.case, objects.c.p == blobs.c.p)
+_NAMES_IT: Final = and_(
+    objects.c.case == blobs.c.case,
+    objects.c.p == blobs.c.p,
+    objects.c.payload.is_(None),  # as the index says: a payload that travelled in its submit needs no blob
+)
 # An original that was ruled on long ago and is not kept. One that is held waits for staff, however long.
 _SPENT: Final = and_(
     objects.c.role == "attachment",

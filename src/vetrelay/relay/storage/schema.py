@@ -113,22 +113,28 @@ entries: Final = Table(
     Column("signed", LargeBinary, nullable=False),
     Column("receipt", LargeBinary, nullable=False),
     Index("entries_by_entry", "case", "entry", unique=True),
-    Index("entries_by_kind", "case", "kind", "n"),
+)
+# What rosters are computed from; envelopes, of which there are far more, cost nothing here.
+Index(
+    "entries_of_rosters",
+    entries.c.case,
+    entries.c.n,
+    sqlite_where=entries.c.kind < 3,
+    postgresql_where=entries.c.kind < 3,
 )
 
 envelopes: Final = Table(
     "envelopes",
     metadata,
     _id("case", primary=True),
-    Column("id", String(22), primary_key=True),
-    _number("n"),
+    _number("n", primary=True),
+    Column("id", String(22), nullable=False),
     _id("entry"),
     _id("sender"),
     Column("class", String(16), nullable=False),
     Column("audience", String(8), nullable=False),
     _id("derived_from", nullable=True),
-    Index("envelopes_by_entry", "case", "entry", unique=True),
-    Index("envelopes_by_n", "case", "n"),
+    Index("envelopes_by_id", "case", "id", unique=True),
     sqlite_with_rowid=False,
 )
 
@@ -138,14 +144,22 @@ objects: Final = Table(
     metadata,
     _id("h0", primary=True),
     _id("case"),
+    _number("n"),
     _id("entry"),
     Column("role", String(16), nullable=False),
     _id("p"),
     _number("size_bytes"),
     Column("header", LargeBinary, nullable=False),
     Column("payload", LargeBinary, nullable=True),
-    Index("objects_by_entry", "case", "entry"),
-    Index("objects_by_payload", "case", "p"),
+    Index("objects_by_n", "case", "n"),
+)
+# Which payloads that came by upload are named: those that travelled in a submit are nobody else's to ask for.
+Index(
+    "objects_by_payload",
+    objects.c.case,
+    objects.c.p,
+    sqlite_where=objects.c.payload.is_(None),
+    postgresql_where=objects.c.payload.is_(None),
 )
 
 # The newest verdict on each attachment: what withholding is decided by.

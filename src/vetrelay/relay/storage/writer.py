@@ -47,7 +47,7 @@ class _Waiting:
             self.future.set_exception(self.error)
 
 
-class _OneByOne(Exception):  # noqa: N818  # it never leaves this module: it says how to go on
+class _OneByOne(Exception):  # it never leaves this module: it says how to go on
     """A job failed after its first write: its batch is rolled back and its jobs run alone."""
 
 

@@ -109,7 +109,14 @@ def _cases() -> None:
         sa.PrimaryKeyConstraint("case", "n"),
     )
     op.create_index("entries_by_entry", "entries", ["case", "entry"], unique=True)
-    op.create_index("entries_by_kind", "entries", ["case", "kind", "n"], unique=False)
+    op.create_index(
+        "entries_of_rosters",
+        "entries",
+        ["case", "n"],
+        unique=False,
+        sqlite_where=sa.text("kind < 3"),
+        postgresql_where=sa.text("kind < 3"),
+    )
     op.create_table(
         "cards",
         sa.Column("case", sa.String(length=43), nullable=False),
@@ -134,22 +141,22 @@ def _envelopes() -> None:
     op.create_table(
         "envelopes",
         sa.Column("case", sa.String(length=43), nullable=False),
-        sa.Column("id", sa.String(length=22), nullable=False),
         sa.Column("n", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(length=22), nullable=False),
         sa.Column("entry", sa.String(length=43), nullable=False),
         sa.Column("sender", sa.String(length=43), nullable=False),
         sa.Column("class", sa.String(length=16), nullable=False),
         sa.Column("audience", sa.String(length=8), nullable=False),
         sa.Column("derived_from", sa.String(length=43), nullable=True),
-        sa.PrimaryKeyConstraint("case", "id"),
+        sa.PrimaryKeyConstraint("case", "n"),
         sqlite_with_rowid=False,
     )
-    op.create_index("envelopes_by_entry", "envelopes", ["case", "entry"], unique=True)
-    op.create_index("envelopes_by_n", "envelopes", ["case", "n"], unique=False)
+    op.create_index("envelopes_by_id", "envelopes", ["case", "id"], unique=True)
     op.create_table(
         "objects",
         sa.Column("h0", sa.String(length=43), nullable=False),
         sa.Column("case", sa.String(length=43), nullable=False),
+        sa.Column("n", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("entry", sa.String(length=43), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
         sa.Column("p", sa.String(length=43), nullable=False),
@@ -158,8 +165,15 @@ def _envelopes() -> None:
         sa.Column("payload", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("h0"),
     )
-    op.create_index("objects_by_entry", "objects", ["case", "entry"], unique=False)
-    op.create_index("objects_by_payload", "objects", ["case", "p"], unique=False)
+    op.create_index("objects_by_n", "objects", ["case", "n"], unique=False)
+    op.create_index(
+        "objects_by_payload",
+        "objects",
+        ["case", "p"],
+        unique=False,
+        sqlite_where=sa.text("payload IS NULL"),
+        postgresql_where=sa.text("payload IS NULL"),
+    )
     op.create_table(
         "rulings",
         sa.Column("case", sa.String(length=43), nullable=False),
