@@ -181,7 +181,9 @@ class HousedRelay:
             ]
             store.envelopes.add(stored, envelope, objects)
             if envelope.derived_from is not None:
-                store.envelopes.rule(stored, envelope, time_ms=added.time_ms)
+                answered = store.envelopes.answered(envelope.case, envelope.derived_from)
+                assert answered is not None, "a verdict answers something"
+                store.envelopes.rule(stored, envelope, answered=answered, time_ms=added.time_ms)
 
         await self.relay.writer.run(job)
 

@@ -64,7 +64,7 @@ def test_every_command_explains_itself_with_an_example(words: str, command: clic
     if not isinstance(command, click.Group) or command.invoke_without_command:
         assert "Example" in shown.stdout
         # On a line of its own: click has not filled it into a paragraph.
-        assert re.search(rf"(?m)^ {{2,}}vetrelay .*{words.split()[-1]}", shown.stdout)
+        assert re.search(rf"(?m)^ {{2,}}vetrelay .*{words.rsplit(maxsplit=1)[-1]}", shown.stdout)
     for internal in ("roster", "payload", "manifest", "blob"):
         assert internal not in shown.stdout.lower()
 
@@ -168,6 +168,19 @@ def test_the_variables_are_understood(tmp_path: Path) -> None:
 def test_an_id_that_begins_with_a_dash_is_an_id(tmp_path: Path, identifier: str) -> None:
     """One id in 64 does."""
     assert 4 == run("read", identifier, "--json", home=tmp_path).exit_code
+
+
+def test_the_shell_completes_commands_and_choices() -> None:
+    """click writes the shell's part; ours is not to stand in its way."""
+    asked = {"COMP_WORDS": "vetrelay send x --purpose ", "COMP_CWORD": "4", "_VETRELAY_COMPLETE": "bash_complete"}
+    done = subprocess.run(
+        [sys.executable, "-c", "from vetrelay.cli.main import main; main()"],
+        env=clean_environment(**asked),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ["plain,wound", "plain,skin", "plain,eye"] == done.stdout.split()
 
 
 def test_a_reader_who_leaves_early_is_no_error() -> None:

@@ -2,13 +2,17 @@
 
 import hashlib
 import json
+import signal
 import sqlite3
+import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.gateway import Gateway, Person, type_command
+from tests.gateway import PROGRAM, Gateway, Person, clean_environment, type_command
 from vetrelay.cli import message
 
 ENTRY_KEYS = {"n", "envelope", "class", "kind", "from", "sent_at", "accepted_at", "text", "attachments", "problem"}
@@ -247,6 +251,44 @@ def test_the_json_document_is_all_there_is_on_standard_output(luna: tuple[str, P
         done = type_command(*words, "--json", home=anna.home)
         assert done.code in (0, 4)
         json.loads(done.out)
+
+
+def waiting_receiver(person: Person) -> "subprocess.Popen[str]":
+    """`receive --wait` in a process of its own, once it is at work in its home."""
+    process = subprocess.Popen(
+        [*PROGRAM, "--home", str(person.home), "receive", "--wait", "60", "--json"],
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    journal = str(person.home / "journal.sqlite3")
+    while process.poll() is None:
+        with suppress(OSError):  # a descriptor may be gone by the time it is looked at
+            if any(journal == str(path.readlink()) for path in Path(f"/proc/{process.pid}/fd").iterdir()):
+                return process
+        time.sleep(0.01)
+    raise AssertionError(process.communicate())
+
+
+def test_one_may_wait_and_write_in_one_home_at_once(luna: tuple[str, Person], vet: Person) -> None:
+    """A receiver that waits keeps no other command of its person from working."""
+    case, anna = luna
+    process = waiting_receiver(vet)
+    vet.run("send", case, "--text", "I am here")
+    anna.run("send", case, "--text", "so am I")
+    out, _ = process.communicate(timeout=90)
+    assert ["so am I"] == [entry["text"] for one in json.loads(out)["cases"] for entry in one["entries"]]
+
+
+def test_a_command_that_is_stopped_says_so(luna: tuple[str, Person]) -> None:
+    """Ctrl-C: no traceback, and the code that shells know."""
+    process = waiting_receiver(luna[1])
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (130, "") == (process.returncode, out)
+    assert "vetrelay: stopped; repeat the command to go on where it was" in err
+    assert "Traceback" not in err
 
 
 def test_purposes_are_those_of_the_file_check() -> None:

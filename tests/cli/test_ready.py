@@ -13,6 +13,7 @@ from vetrelay.cli.ready import (
     alone,
     choose_places,
     drop_ready,
+    is_unnamed,
     origins_of,
     prepare,
     public_url,
@@ -90,9 +91,11 @@ def test_a_place_is_known_by_the_addresses_of_this_machine(place: str, origins: 
 def test_the_public_address_is_the_settings_own_if_they_have_one(data: Path) -> None:
     """Behind a proxy, links carry the proxy's name."""
     assert "http://127.0.0.1:8440" == public_url(data, ["0.0.0.0:8440"])
+    assert [True, False] == [is_unnamed(data, [place]) for place in ("0.0.0.0:8440", "127.0.0.1:8440")]
     text = (data / RELAY_FILE).read_text().replace("origins = []", 'origins = ["https://m.example"]')
     (data / RELAY_FILE).write_text(text)
     assert "https://m.example" == public_url(data, ["0.0.0.0:8440"])
+    assert not is_unnamed(data, ["0.0.0.0:8440"])
 
 
 def test_ready_json_is_what_the_docs_say_and_goes_at_the_end(data: Path) -> None:

@@ -74,10 +74,14 @@ async def test_several_files_are_inspected_at_once(inspector: Inspector) -> None
 async def test_a_killed_zygote_is_replaced_and_its_file_tried_again(inspector: Inspector) -> None:
     """Row 64: the file is not to blame for the first death; the place is filled again."""
     waiting = asyncio.create_task(inspector.inspect(SLOW, "a.jpg"))
-    await asyncio.sleep(0.3)
-    for pid in zygotes():
+    killed: list[int] = []
+    while not killed and not waiting.done():
+        await asyncio.sleep(0.02)
+        killed = [pid for pid in zygotes() if is_at_work(pid)]
+    for pid in killed:
         os.kill(pid, signal.SIGKILL)
     assert Verdict.CLEAN is (await waiting).verdict
+    assert [] != killed
     assert Verdict.CLEAN is (await inspector.inspect(images.jpeg(), "b.jpg")).verdict
 
 
@@ -111,6 +115,10 @@ async def test_a_zygote_that_cannot_be_replaced_is_a_fault_and_is_tried_again_la
     command, inspector._command = inspector._command, ("/bin/false",)
     for pid in zygotes():
         os.kill(pid, signal.SIGKILL)
+    for _ in range(1000):
+        if not zygotes():
+            break
+        await asyncio.sleep(0.01)
     for _ in range(4):
         with pytest.raises(Fault) as failed:
             await inspector.inspect(images.jpeg(), "a.jpg")

@@ -60,7 +60,7 @@ async def test_a_stop_in_the_middle_is_not_held_against_a_file(here: Practice) -
     """Told to stop while it inspects, it ends cleanly and takes the try back: the next start begins with none."""
     here.restart_intake(die_at=TELL_STEPS)
     async with visit(here, "stopped") as case:
-        sent = await case.send({"large.jpg": photo(8000, 6000)})
+        sent = await case.send({"large.jpg": photo(5000, 4000)})
         while f"{STEP_MARK}fetched" not in here.intake.log.read_text():
             await follow(case.owner, case.case)
         assert 0 == here.intake.end()

@@ -64,6 +64,10 @@ FLOORS: Final[Mapping[tuple[str, str], Floor]] = {
     ("age", "open"): Floor(what="opening, of the bare AEAD's speed", must=0.5, aim=0.7),
     ("age", "seal_with_hashes"): Floor(what="sealing with both hashes, of the bare AEAD's speed", must=0.15, aim=0.3),
     ("age", "open_with_hashes"): Floor(what="opening with both hashes, of the bare AEAD's speed", must=0.15, aim=0.3),
+    ("inspection", "empty_job_median_ms"): Floor(what="an empty job in the jail, ms", must=3, at_most=True),
+    ("inspection", "photo_over_bare_pillow"): Floor(
+        what="12-megapixel photo in the jail, times bare Pillow", must=1.15, at_most=True
+    ),
     ("intake", "ratio"): Floor(
         what="12-megapixel photo, accepted to published, times bare Pillow", must=1.5, at_most=True
     ),

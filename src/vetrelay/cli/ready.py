@@ -158,6 +158,12 @@ def public_url(data: Path, places: Sequence[str]) -> str:
     return configured[0] if configured else f"http://{HOME_HOSTS[0] if host in EVERYWHERE else host}:{port}"
 
 
+def is_unnamed(data: Path, places: Sequence[str]) -> bool:
+    """Whether it listens on every address of this machine, and nobody has said by which one others know it."""
+    everywhere = any(place.rpartition(":")[0] in EVERYWHERE for place in places)
+    return everywhere and not relay_config(data / RELAY_FILE).origins
+
+
 def write_ready(data: Path, url: str) -> None:
     """`ready.json`: whole or not at all."""
     ready = {

@@ -98,7 +98,7 @@ def answer_lines(lines: Iterable[Line]) -> None:
 
     console = Console(highlight=False, markup=False, emoji=False)
     for line in lines:
-        console.print(Padding(Text(line.text, _RICH_STYLES[line.style]), (0, 0, 0, line.indent)))
+        console.print(Padding(Text(line.text, _RICH_STYLES[line.style]), (0, 0, 0, line.indent), expand=False))
 
 
 def note(text: str) -> None:

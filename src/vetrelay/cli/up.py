@@ -19,6 +19,7 @@ from vetrelay.cli.ready import (
     answers_ready,
     choose_places,
     drop_ready,
+    is_unnamed,
     origins_of,
     prepare,
     public_url,
@@ -57,6 +58,10 @@ def up(*, data: Path, listen: tuple[str, ...]) -> None:
         drop_ready(folder)
         prepare(folder)
         places = choose_places(folder, listen)
+        if is_unnamed(folder, places):
+            note(
+                "listening everywhere: name the address that others use as `origins` in relay.toml, or they cannot sign in"
+            )
         os.chdir(folder)
         try:
             asyncio.run(_run(folder, places))

@@ -27,8 +27,13 @@ from vetrelay.inspection.policy import Limits
 from vetrelay.inspection.zygote import KILL, READY
 
 WORKER_COMMAND = (sys.executable, "-I", "-m", "vetrelay.inspection.worker")
-# A clean environment: no key, no path, no locale. One malloc arena keeps threads from reserving address space.
-_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "PATH": "/usr/bin:/bin:/sbin:/usr/sbin"}
+# A clean environment: no key, no path of ours, no locale. One malloc arena keeps threads from reserving address space;
+# huge pages, where the kernel gives them on request, halve what the kernel spends on a photo's fresh memory.
+_ENVIRONMENT = {
+    "MALLOC_ARENA_MAX": "1",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "PATH": "/usr/bin:/bin:/sbin:/usr/sbin",
+}
 _START_SECONDS = 60.0
 # A killed job is reported at once; silence for this long means that the zygote hangs.
 _GRACE_SECONDS = 10.0

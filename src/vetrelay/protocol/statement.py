@@ -29,6 +29,9 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 def render(value: object) -> bytes:
     """The one spelling of a JSON value. `value` is a `Body` or builtins without floats."""
+    spelled = msgspec.json.encode(value, order="sorted")
+    if not spelled.translate(None, _PLAIN):
+        return spelled  # printable ASCII, nothing escaped: the two libraries write the same
     builtins = msgspec.to_builtins(value)
     return json.dumps(builtins, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 

@@ -1,7 +1,9 @@
 """The relay's own rules, as pure functions of values: how much, how often, and who is meant."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from vetrelay.config import RelayLimits as Limits
 from vetrelay.errors import Fault, Refusal
@@ -12,13 +14,19 @@ from vetrelay.protocol.roster import Roster
 __all__ = [
     "Allowance",
     "Limits",
+    "Reach",
     "check_disk",
     "concerned",
     "delivered_to",
     "devices_of",
     "may_read",
+    "reach_of",
     "spend",
 ]
+
+
+MAX_REACHES: Final = 4096
+_REACHES: Final[OrderedDict[int, tuple[Roster, "Reach"]]] = OrderedDict()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +45,7 @@ def spend(allowance: Allowance | None, *, now_ms: int, per_minute: int) -> Allow
     left = min(float(per_minute), allowance.left + gained)
     if left < 1:
         raise Refusal("too_fast", retry_after_seconds=1 + int((1 - left) * 60 / per_minute))
-    return replace(allowance, left=left - 1, at_ms=max(now_ms, allowance.at_ms))
+    return Allowance(left=left - 1, at_ms=max(now_ms, allowance.at_ms))
 
 
 def check_disk(free_bytes: int, limits: Limits) -> None:
@@ -46,34 +54,60 @@ def check_disk(free_bytes: int, limits: Limits) -> None:
         raise Fault("storage_full")
 
 
-def concerned(roster: Roster) -> dict[PartyId, str]:
-    """Whom a case concerns: every member, a newcomer who waits as `pending`, and the case's intake."""
-    parties: dict[PartyId, str] = {
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Whom a roster reaches: everybody concerned, with their roles, and each party's devices that have an inbox."""
+
+    roles: Mapping[PartyId, str]
+    devices: Mapping[PartyId, tuple[DeviceId, ...]]
+
+
+def reach_of(roster: Roster) -> Reach:
+    """Whom a case concerns: every member, a newcomer who waits as `pending`, and the case's intake.
+
+    A recovery kit has no inbox. Asked several times per envelope, so remembered for the rosters asked about last; a
+    roster is a value that never changes, and the memory holds on to it, so that its identity names it.
+    """
+    known = _REACHES.get(id(roster))
+    if known is None:
+        known = _REACHES[id(roster)] = (roster, _reach(roster))
+        if len(_REACHES) > MAX_REACHES:
+            _REACHES.popitem(last=False)
+    return known[1]
+
+
+def concerned(roster: Roster) -> Mapping[PartyId, str]:
+    """The parties that a case concerns, and how: by role, `pending` or `intake`."""
+    return reach_of(roster).roles
+
+
+def devices_of(roster: Roster, parties: Iterable[PartyId]) -> list[DeviceId]:
+    """The devices of these parties that have an inbox."""
+    devices = reach_of(roster).devices
+    return [device for party in parties for device in devices.get(party, ())]
+
+
+def _reach(roster: Roster) -> Reach:
+    roles: dict[PartyId, str] = {
         member.party: "pending" if member.pending else member.role for member in roster.members.values()
     }
     intake = roster.intake
     if intake is not None:
-        parties.setdefault(intake, "intake")
-    return parties
-
-
-def devices_of(roster: Roster, parties: Iterable[PartyId]) -> list[DeviceId]:
-    """The active devices of these parties that have an inbox; a recovery kit has none."""
-    return [
-        device.id
-        for party in parties
-        if party in roster.parties
-        for device in roster.parties[party].active
-        if device.role != "recovery"
-    ]
+        roles.setdefault(intake, "intake")
+    devices = {
+        party: tuple(device.id for device in roster.parties[party].active if device.role != "recovery")
+        for party in roles
+    }
+    return Reach(roles=roles, devices=devices)
 
 
 def delivered_to(roster: Roster, envelope: Envelope) -> set[PartyId]:
     """The parties an envelope is delivered to: its recipients, and the intake where it carries a slip."""
+    roles = concerned(roster)
     parties = {unit.party for unit in envelope.recipients}
-    if roster.intake is not None and envelope.of_role("slip"):
-        parties.add(roster.intake)
-    return parties & concerned(roster).keys()
+    if envelope.of_role("slip"):
+        parties.update(party for party, role in roles.items() if role == "intake")
+    return parties & roles.keys()
 
 
 def may_read(asker: PartyId, *, recipients: Iterable[PartyId], slip_for: PartyId | None) -> bool:

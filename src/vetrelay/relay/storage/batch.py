@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Executable, Row, Table
 
 from vetrelay.protocol.ids import CaseId, DeviceId, EnvelopeId, Hash
-from vetrelay.relay.storage.bulk import Values, insert_rows, update_rows
+from vetrelay.relay.storage.bulk import Values, find_rows, insert_rows, update_rows
 from vetrelay.relay.storage.memory import Memory
 from vetrelay.relay.tables import Standing, StoredEnvelope
 
@@ -43,6 +43,12 @@ class Batch:
     def unflushed_rows(self, statement: Executable, values: Values | None = None) -> Sequence[Row[Any]]:
         """What a SELECT finds without this transaction's buffered rows: for whoever looks these up in memory."""
         return self._connection.execute(statement, values).all()
+
+    def find(
+        self, table: Table, by: Sequence[str], wanted: Sequence[Sequence[object]], *, names: Sequence[str]
+    ) -> Iterator[Sequence[Any]]:
+        """Columns of the rows whose columns `by` are among the wanted values; buffered rows are not seen."""
+        return find_rows(self._connection, table, by, wanted, names=names)
 
     def each_row(self, statement: Executable, values: Values) -> Iterator[Row[Any]]:
         """What a SELECT finds, row by row: SQLite computes none that is not asked for."""

@@ -22,7 +22,8 @@ def writer_engine(path: Path) -> Engine:
     engine = create_engine(
         f"sqlite+pysqlite:///{path}",
         poolclass=StaticPool,
-        connect_args={"check_same_thread": False},
+        # A batch's statements differ by how many rows they bring: enough of them are kept prepared.
+        connect_args={"check_same_thread": False, "cached_statements": 1024},
         query_cache_size=500,
     )
     # FULL: after COMMIT returned, a power cut takes nothing back. That is what "accepted" means.

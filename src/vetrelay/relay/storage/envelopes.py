@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, delete, func, select, tuple_, update
+from sqlalchemy import Row, bindparam, delete, func, select, update
 
 from vetrelay.protocol.envelope import Envelope
 from vetrelay.protocol.ids import CaseId, EntryId, EnvelopeId, Hash
@@ -12,10 +12,8 @@ from vetrelay.relay.storage.batch import Batch
 from vetrelay.relay.storage.schema import blobs, entries, envelopes, objects, rulings
 from vetrelay.relay.tables import Lookup, StoredEnvelope, StoredObject
 
-_FOUND: Final = (envelopes.c.id, envelopes.c.n, envelopes.c.entry, envelopes.c.sender)
-_FIND: Final = select(envelopes.c.case, *_FOUND).where(
-    tuple_(envelopes.c.case, envelopes.c.id).in_(bindparam("places", expanding=True))
-)
+_FOUND_NAMES: Final = ("id", "n", "entry", "sender")
+_FOUND: Final = tuple(envelopes.c[name] for name in _FOUND_NAMES)
 _ANSWERED: Final = (
     select(*_FOUND)
     .join(entries, (entries.c.case == envelopes.c.case) & (entries.c.n == envelopes.c.n))
@@ -26,7 +24,6 @@ _VERDICT: Final = (
     .where(rulings.c.case == bindparam("of_case"), rulings.c.entry == bindparam("of_entry"))
     .limit(1)
 )
-_TAKEN: Final = select(objects.c.h0).where(objects.c.h0.in_(bindparam("h0s", expanding=True)))
 _UPLOADED: Final = select(blobs.c.p, blobs.c.size_bytes).where(
     blobs.c.case == bindparam("of_case"), blobs.c.p.in_(bindparam("payloads", expanding=True))
 )
@@ -61,9 +58,7 @@ class SqlEnvelopes:
         """What was accepted under this id."""
         known, place = self._batch.envelopes, (case, envelope)
         if place not in known:
-            # What this transaction has added stands in `known`, so nothing needs to be flushed for this.
-            rows = self._batch.unflushed_rows(_FIND, {"places": [place]})
-            known[place] = _stored(rows[0]) if rows else None
+            self._learn([place], [])
         return known[place]
 
     def answered(self, case: CaseId, entry: EntryId) -> StoredEnvelope | None:
@@ -73,19 +68,14 @@ class SqlEnvelopes:
     def taken(self, h0s: Collection[Hash]) -> bool:
         """Whether any of these objects belongs to an envelope already."""
         known = self._batch.taken
-        unknown = [h0 for h0 in h0s if h0 not in known]
-        if unknown:
-            known.update(dict.fromkeys(unknown, False))
-            known.update({row.h0: True for row in self._batch.unflushed_rows(_TAKEN, {"h0s": unknown})})
+        if unknown := [h0 for h0 in h0s if h0 not in known]:
+            self._learn([], unknown)
         return any(known[h0] for h0 in h0s)
 
     def look_up(self, lookups: Sequence[Lookup]) -> None:
         """Find with two questions what the jobs of a batch will ask one by one."""
         places = [(lookup.case, lookup.envelope) for lookup in lookups]
-        self._batch.envelopes.update(dict.fromkeys(places))
-        for row in self._batch.unflushed_rows(_FIND, {"places": places}):
-            self._batch.envelopes[row.case, row.id] = _stored(row)
-        self.taken([h0 for lookup in lookups for h0 in lookup.h0s])
+        self._learn(places, [h0 for lookup in lookups for h0 in lookup.h0s])
 
     def uploaded(self, case: CaseId, payloads: Collection[Hash]) -> Mapping[Hash, int]:
         """Those of these payloads that are durable here for this case, with their sizes."""
@@ -141,6 +131,16 @@ class SqlEnvelopes:
                 "time_ms": time_ms,
             }
             self._batch.insert(rulings, values)
+
+    def _learn(self, places: Sequence[tuple[CaseId, EnvelopeId]], h0s: Sequence[Hash]) -> None:
+        """Look ids and objects up, once: what this transaction adds itself is noted when it is added."""
+        batch = self._batch
+        batch.envelopes.update(dict.fromkeys(places))
+        for case, *found in batch.find(envelopes, ("case", "id"), places, names=("case", *_FOUND_NAMES)):
+            batch.envelopes[case, found[0]] = StoredEnvelope(**dict(zip(_FOUND_NAMES, found, strict=True)))
+        batch.taken.update(dict.fromkeys(h0s, False))
+        for (h0,) in batch.find(objects, ("h0",), [(h0,) for h0 in h0s], names=("h0",)):
+            batch.taken[h0] = True
 
     def object_bytes(self, case: CaseId, at: Collection[int]) -> Mapping[int, int]:
         """How much of headers and inline payloads the envelope at each of these positions holds."""
