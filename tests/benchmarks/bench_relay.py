@@ -10,29 +10,24 @@ import multiprocessing
 import os
 import resource
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import uvloop
 from aiohttp import web
-from sqlalchemy import insert
 
 from tests.chains import nonce
 from tests.ends import Clock, Draft, End, World, world_at
 from vetrelay.config import RelayConfig, RelayLimits
-from vetrelay.protocol.ids import CaseId, b64, sha256, unb64
-from vetrelay.protocol.log import Kind
-from vetrelay.relay.process import DATABASE, now_ms, open_relay, run
-from vetrelay.relay.ports import Store
-from vetrelay.relay.storage.engine import writer_engine
-from vetrelay.relay.storage.schema import blobs, entries
+from vetrelay.protocol.ids import CaseId, b64, sha256
+from vetrelay.relay.process import now_ms, run
 
 CONCURRENT = 64
 CASES = 16
@@ -196,7 +191,7 @@ async def drive(port: int, requests: Sequence[bytes]) -> float:
     dones = [loop.create_future() for _ in range(CONCURRENT)]
     started = time.perf_counter()
     for done in dones:
-        await loop.create_connection(lambda done=done: _Driver(queue, done), "127.0.0.1", port)
+        await loop.create_connection(partial(_Driver, queue, done), "127.0.0.1", port)
     await asyncio.gather(*dones)
     return time.perf_counter() - started
 

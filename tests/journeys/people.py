@@ -29,6 +29,7 @@ class People:
 
     folder: Path
     relay: Process
+    intake: Process | None
     url: str
     veterinarian: End
     owner: End
@@ -74,6 +75,7 @@ async def people(
         url = str(running.told["url"])
         veterinarian, clinic = await _party(stack, folder, url, "clinic", names[0])
         await enrol(veterinarian.api, clinic, code=await enrolment_code(folder, "clinic"))
+        intake = None
         if with_intake:
             intake = intake_at(folder, url, code=await enrolment_code(folder, "machine"))
             intake.start()
@@ -87,5 +89,12 @@ async def people(
         promised, _ = await join(owner, link, await look_at_invitation(owner.api, link), household)
         owner.journal.report(promised.id)
         yield People(
-            folder=folder, relay=running, url=url, veterinarian=veterinarian, owner=owner, case=case, stack=stack
+            folder=folder,
+            relay=running,
+            intake=intake,
+            url=url,
+            veterinarian=veterinarian,
+            owner=owner,
+            case=case,
+            stack=stack,
         )
