@@ -24,6 +24,11 @@ async def test_a_note_comes_back_to_its_device_only(room: Room) -> None:
 async def test_a_wish_is_the_same_for_the_same_words_of_the_same_device(room: Room) -> None:
     """Where one word ends and the next begins is part of it; another device's mark is another."""
     assert wish(room.owner, "a", "b") == wish(room.owner, "a", "b")
-    marks = [wish(room.owner, "a", "b"), wish(room.owner, "ab"), wish(room.owner, "ab", ""), wish(room.clinic, "a", "b")]
+    marks = [
+        wish(room.owner, "a", "b"),
+        wish(room.owner, "ab"),
+        wish(room.owner, "ab", ""),
+        wish(room.clinic, "a", "b"),
+    ]
     assert 4 == len(set(marks))
     assert wish(room.owner, "\udcff")

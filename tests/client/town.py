@@ -144,7 +144,14 @@ class Town:
 
 
 async def verdict_on(
-    intake: End, answered: Envelope, entry: EntryId, *, sender: PartyId, copy: bytes | None, code: str = "clean"
+    intake: End,
+    answered: Envelope,
+    entry: EntryId,
+    *,
+    sender: PartyId,
+    copy: bytes | None,
+    code: str = "clean",
+    supersedes: EntryId | None = None,
 ) -> Head:
     """What an honest file check would say of every file of an envelope; with a copy, if one is given."""
     made: list[tuple[DraftObject, SealedFile]] = []
@@ -166,7 +173,7 @@ async def verdict_on(
         purpose=None,
         reply_to=None,
         derived_from=entry,
-        supersedes=None,
+        supersedes=supersedes,
         verdict=tuple(Ruling(p=one.p, code=one.code, keep=one.keep) for one in findings),
         own=sender,
         sent_at=intake.now_ms(),

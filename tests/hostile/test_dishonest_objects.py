@@ -223,3 +223,41 @@ def _sealed_and_swapped(end: End, content: bytes) -> SealedFile:
     raw = swapped_chunks(made.spool.read_bytes())
     made.spool.write_bytes(raw)
     return replace(made, p=b64(sha256(raw)))
+
+
+async def test_a_second_verdict_stands_only_if_it_says_what_it_supersedes(
+    room: Room, liar: Liar, tmp_path: Path
+) -> None:
+    """(N48) A relay that lets any verdict in: the first stands, and the other is listed with its code."""
+    entry = await sent(room, tmp_path, "a.jpg")
+    liar.fork = await liar.fork_of(room.owner, room.case)
+    intake = await room.town.again(room.intake, url=liar.url)
+    clinic = await room.town.again(room.clinic, url=liar.url)
+    await follow(room.intake, room.case)
+    answered = envelope_of(room.intake, room.case, entry)
+    assert answered is not None
+    sender = room.owner.keyring.party
+    first = await verdict_on(intake, answered[2], entry, sender=sender, copy=COPY)
+    intake.journal._db.execute("DELETE FROM outbox")
+    await verdict_on(intake, answered[2], entry, sender=sender, copy=None, code="refused")
+    view = await shown(clinic, room.case, entry)
+    assert "clean" == view.attachments[0].verdict
+    assert ["verdict_stands"] == [one.problem for one in read_thread(clinic, room.case).entries if one.problem]
+    intake.journal._db.execute("DELETE FROM outbox")
+    await verdict_on(intake, answered[2], entry, sender=sender, copy=None, code="refused", supersedes=first.entry)
+    assert "refused" == (await shown(clinic, room.case, entry)).attachments[0].verdict
+    liar.fork.items[-1]["signed"]["sigs"][0]["sig"] = b64(bytes(64))
+    other = await room.town.at(tmp_path / "other", room.clinic.keyring, url=liar.url)
+    assert "clean" == (await shown(other, room.case, entry)).attachments[0].verdict
+
+
+async def test_an_intake_that_speaks_is_not_heard(room: Room, liar: Liar) -> None:
+    """(N15) It signs a message; a relay lets it in; nobody shows it as one."""
+    liar.fork = await liar.fork_of(room.clinic, room.case)
+    intake = await room.town.again(room.intake, url=liar.url)
+    followed = await follow(intake, room.case)
+    draft = draft_of(intake, room.case, class_="message", audience="case", content=Text(text="I am your veterinarian"))
+    await intake.api.put_envelope(room.case, draft.id, seal_draft(intake, draft, followed, {}).body)
+    clinic = await room.town.again(room.clinic, url=liar.url)
+    await follow(clinic, room.case)
+    assert [(None, "may_not")] == [(one.text, one.problem) for one in read_thread(clinic, room.case).entries]

@@ -57,8 +57,9 @@ async def _party(stack: AsyncExitStack, folder: Path, url: str, kind: PartyKind,
         relay_url=url,
         random_bytes=os.urandom,
     )
-    save_keyring(folder / name, party.keyring, passphrase=None, salt=b"", nonce=b"")
-    return await _open(stack, folder / name, party.keyring), party
+    home = folder / f"home of the {kind}"
+    save_keyring(home, party.keyring, passphrase=None, salt=b"", nonce=b"")
+    return await _open(stack, home, party.keyring), party
 
 
 @asynccontextmanager
