@@ -44,19 +44,32 @@ class Store(Protocol):
     """The tables inside one transaction."""
 
     @property
-    def parties(self) -> PartyTable: ...
+    def parties(self) -> PartyTable:
+        """Parties, chains, devices, boxes, codes."""
+
     @property
-    def cases(self) -> CaseTable: ...
+    def cases(self) -> CaseTable:
+        """Cases and their logs."""
+
     @property
-    def envelopes(self) -> EnvelopeTable: ...
+    def envelopes(self) -> EnvelopeTable:
+        """Envelopes, objects, verdicts."""
+
     @property
-    def deliveries(self) -> DeliveryTable: ...
+    def deliveries(self) -> DeliveryTable:
+        """Inboxes."""
+
     @property
-    def sessions(self) -> SessionTable: ...
+    def sessions(self) -> SessionTable:
+        """Bearers."""
+
     @property
-    def uploads(self) -> UploadTable: ...
+    def uploads(self) -> UploadTable:
+        """Uploads under way."""
+
     @property
-    def payloads(self) -> PayloadTable: ...
+    def payloads(self) -> PayloadTable:
+        """Payloads that are in."""
 
     def after_commit(self, action: Callable[[], None]) -> None:
         """Have something done on the event loop once this transaction is durable, before anyone is answered."""

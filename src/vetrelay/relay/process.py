@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -84,6 +85,7 @@ async def serve(config: RelayConfig, *, ready: Ready | None = None) -> None:
             serving(build_app(relay), sockets, config.limits),
             _sweeping(relay),
         ):
+            gc.freeze()  # what is here by now stays: looking through it again and again would find nothing
             log("relay.ready", listen=own, version=VERSION)
             if ready is not None:
                 ready(own)

@@ -73,19 +73,24 @@ async def open_session(relay: RelayServices, untrusted: Signed) -> Bearer:
     """
     now_ms = relay.now_ms()
     try:
-        request = convert(parse_signed(untrusted.content()), SessionRequest)
-        relay.challenges.check(request.nonce, now_ms=now_ms)  # before any work that a stranger could ask for
-        device = await relay.reader.run(lambda store: store.parties.device(request.device))
-        if device is None or not device.active:
-            raise Refusal("session_refused")
-        check_session(untrusted, key=device.sign, origins=relay.origins, relay=relay.relay, now_ms=now_ms)
-        relay.challenges.use(request.nonce, now_ms=now_ms)
+        request, device = await _checked(relay, untrusted, now_ms=now_ms)
     except Refusal as no:
         raise Refusal("session_refused") from no
     bearer = b64(relay.random_bytes(BEARER_BYTES))
     until_ms = min(request.until, now_ms + BEARER_LIFE_MS)
     await relay.writer.run(lambda store: _keep(store, bearer, device, until_ms=until_ms, now_ms=now_ms))
     return Bearer(bearer=bearer, until_ms=until_ms)
+
+
+async def _checked(relay: RelayServices, untrusted: Signed, *, now_ms: int) -> tuple[SessionRequest, StoredDevice]:
+    request = convert(parse_signed(untrusted.content()), SessionRequest)
+    relay.challenges.check(request.nonce, now_ms=now_ms)  # before any work that a stranger could ask for
+    device = await relay.reader.run(lambda store: store.parties.device(request.device))
+    if device is None or not device.active:
+        raise Refusal("session_refused")
+    check_session(untrusted, key=device.sign, origins=relay.origins, relay=relay.relay, now_ms=now_ms)
+    relay.challenges.use(request.nonce, now_ms=now_ms)
+    return request, device
 
 
 def bearer_hash(untrusted_bearer: str) -> Hash:

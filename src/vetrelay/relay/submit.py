@@ -154,9 +154,9 @@ def _answered(store: Store, envelope: Envelope) -> tuple[Envelope, PartyId] | No
 
 def _check_standing(standing: Standing, signed: Signed, envelope: Envelope, known: _Known) -> PartyId:
     """Rules (i) to (iv) of section 5 against a case as it stands; returns the sender."""
+    if known.head != envelope.view.head:  # (i)
+        raise Refusal("roster_moved", after=standing.tail.n)
     try:
-        if known.head != envelope.view.head:  # (i)
-            raise Refusal("roster_moved")
         sender = check_sender(signed, envelope, at_view=known.at_view, before=standing.roster)  # (ii), (iii), (iv)
         check_addressing(envelope, at_view=known.at_view, sender=sender, answered=known.answered)  # (iv)
     except Refusal as no:

@@ -1,9 +1,9 @@
 """Each device's inbox: a gap-free sequence of pointers into logs, and how far the device has taken it over."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, bindparam, func, select
 
 from vetrelay.protocol.ids import CaseId, DeviceId
 from vetrelay.protocol.log import Kind
@@ -12,8 +12,11 @@ from vetrelay.relay.storage.batch import Batch
 from vetrelay.relay.storage.schema import deliveries, devices
 from vetrelay.relay.tables import Delivery
 
-_LAST: Final = select(devices.c.id, devices.c.last_seq).where(devices.c.id.in_(bindparam("of_devices", expanding=True)))
-_ACKED: Final = select(devices.c.acked_seq, devices.c.last_seq).where(devices.c.id == bindparam("device"))
+# Where an inbox ends is not stored twice: its last place says so, and what a sweep took was acknowledged.
+_END: Final = select(func.max(deliveries.c.seq)).where(deliveries.c.device == devices.c.id).scalar_subquery()
+_LAST: Final = select(devices.c.id, devices.c.acked_seq, _END.label("end_seq")).where(
+    devices.c.id.in_(bindparam("of_devices", expanding=True))
+)
 _PAGE: Final = (
     select(deliveries.c.seq, deliveries.c.case, deliveries.c.n, deliveries.c.kind)
     .where(deliveries.c.device == bindparam("of_device"), deliveries.c.seq > bindparam("after_seq"))
@@ -39,7 +42,6 @@ class SqlDeliveries:
                 seq += 1
                 batch.insert(deliveries, {"device": device, "seq": seq, "case": case, "n": n, "kind": int(kind)})
             batch.last_seqs[device] = seq
-            batch.set_later(devices, device, {"last_seq": seq})
             batch.topics.add(device_topic(device))
         batch.topics.add(case_topic(case))
 
@@ -50,15 +52,15 @@ class SqlDeliveries:
 
     def last_seq(self, device: DeviceId) -> int:
         """The last place of a device's inbox."""
-        row = self._batch.row(_ACKED, {"device": device})
-        return 0 if row is None else row.last_seq
+        row = self._batch.row(_LAST, {"of_devices": [device]})
+        return 0 if row is None else _last(row)
 
     def acknowledge(self, device: DeviceId, upto: int) -> int:
         """Remember how far a device has taken its inbox over; returns how far, which never goes back."""
-        row = self._batch.row(_ACKED, {"device": device})
+        row = self._batch.row(_LAST, {"of_devices": [device]})
         if row is None:
             return 0
-        acked: int = max(row.acked_seq, min(upto, row.last_seq))
+        acked: int = max(row.acked_seq, min(upto, _last(row)))
         if acked != row.acked_seq:
             self._batch.set_later(devices, device, {"acked_seq": acked})
         return acked
@@ -75,4 +77,9 @@ class SqlDeliveries:
                     batch.last_seqs[device] = known
         if unknown:
             # A device that is new in this transaction stands in the buffer: it must be flushed before it is found.
-            batch.last_seqs.update({row.id: row.last_seq for row in batch.rows(_LAST, {"of_devices": unknown})})
+            batch.last_seqs.update({row.id: _last(row) for row in batch.rows(_LAST, {"of_devices": unknown})})
+
+
+def _last(row: Row[Any]) -> int:
+    end: int = max(row.end_seq or 0, row.acked_seq)
+    return end

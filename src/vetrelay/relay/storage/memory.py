@@ -1,5 +1,7 @@
-"""What the process remembers of committed rows, so that most submits read nothing: how cases stand, recent heads,
-the ends of inboxes. Bounded; only ever filled with what is durable; shared by the writer, the readers and the loop.
+"""What the process remembers of committed rows, so that most submits read nothing.
+
+How cases stand, recent heads, the ends of inboxes, bearers. Bounded; only ever filled with what is durable; shared by
+the writer, the readers and the event loop.
 """
 
 from collections import OrderedDict

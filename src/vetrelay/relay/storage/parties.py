@@ -117,7 +117,6 @@ class SqlParties:
             "sign": device.sign,
             "role": device.role,
             "active": device.active,
-            "last_seq": 0,
             "acked_seq": 0,
         }
         self._batch.insert(devices, values)

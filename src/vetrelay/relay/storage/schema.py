@@ -34,7 +34,7 @@ party_entries: Final = Table(
     Column("signed", LargeBinary, nullable=False),
 )
 
-# What a chain says of its devices now, for looking a signer up; `last_seq` orders its inbox, `acked_seq` is its cursor.
+# What a chain says of its devices now, for looking a signer up; `acked_seq` is its inbox's cursor.
 devices: Final = Table(
     "devices",
     metadata,
@@ -43,7 +43,6 @@ devices: Final = Table(
     _id("sign"),
     Column("role", String(16), nullable=False),
     Column("active", Boolean, nullable=False),
-    _number("last_seq"),
     _number("acked_seq"),
     Index("devices_by_party", "party"),
 )

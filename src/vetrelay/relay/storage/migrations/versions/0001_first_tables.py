@@ -44,7 +44,6 @@ def _parties() -> None:
         sa.Column("sign", sa.String(length=43), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
-        sa.Column("last_seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("acked_seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
