@@ -4,10 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.corpora import ABSENT, corpora_folder
 from tests.gateway import Gateway, running_gateway
 from tests.node import find_node
+
+# No test passes or fails by a clock: a slow machine is not a broken program.
+settings.register_profile("vetrelay", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("vetrelay")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -8,13 +8,14 @@ for what sealing draws by itself.
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from aiohttp.test_utils import TestClient, TestServer
 
-from tests.chains import ActingParty, FAR_MS, FIRST, START_MS, nonce, object_ref, seed
+from tests.chains import FAR_MS, FIRST, START_MS, ActingParty, nonce, object_ref, seed
 from vetrelay.config import RelayLimits
 from vetrelay.protocol.authority import apply_entry
 from vetrelay.protocol.case import (
@@ -29,7 +30,16 @@ from vetrelay.protocol.case import (
     Policy,
 )
 from vetrelay.protocol.derive import derive
-from vetrelay.protocol.envelope import Audience, Envelope, EnvelopeClass, ObjectRef, ObjectRole, Unit, View, recipients_of
+from vetrelay.protocol.envelope import (
+    Audience,
+    Envelope,
+    EnvelopeClass,
+    ObjectRef,
+    ObjectRole,
+    Unit,
+    View,
+    recipients_of,
+)
 from vetrelay.protocol.identity import PartyKey, invitation_signer, sign_key_of
 from vetrelay.protocol.ids import CaseId, DeviceId, EntryId, Hash, PartyId, b64, sha256, unb64
 from vetrelay.protocol.log import Kind, Tail, empty_log, extend, unpack_links
@@ -44,6 +54,7 @@ from vetrelay.relay.ports import RelayServices
 from vetrelay.relay.process import open_relay
 
 ORIGIN = "http://relay.test"
+LARGE_BYTES = 512 * 1024
 Json = dict[str, Any]
 
 
@@ -130,7 +141,9 @@ class Draft:
 class End(ActingParty):
     """A party that talks to a relay. Its boxes are bytes, so that the relay can be given them."""
 
-    def __init__(self, world: "World", name: str, kind: PartyKind = "household", *, operator: PartyId | None = None):
+    def __init__(
+        self, world: "World", name: str, kind: PartyKind = "household", *, operator: PartyId | None = None
+    ) -> None:
         """`name` is what all its keys follow from."""
         self.world = world
         self.box_contents: dict[Hash, bytes] = {}
@@ -234,15 +247,11 @@ class End(ActingParty):
                 entries.append(signed)
                 if link.kind in {Kind.CASE, Kind.PARTY}:
                     one = msgspec.convert(signed, Signed)
-                    rosters.append(
-                        apply_entry(rosters[-1], one, kind=link.kind, n=tails[-1].n, time_ms=link.time_ms)
-                    )
+                    rosters.append(apply_entry(rosters[-1], one, kind=link.kind, n=tails[-1].n, time_ms=link.time_ms))
                 else:
                     rosters.append(rosters[-1])
 
-    async def declare(
-        self, case: CaseId, signed: Signed, *, device: str | None = FIRST, **more: object
-    ) -> Reply:
+    async def declare(self, case: CaseId, signed: Signed, *, device: str | None = FIRST, **more: object) -> Reply:
         """Append a case statement."""
         return await self.call("POST", f"/v1/cases/{case}/entries", {"entry": to_json(signed), **more}, device=device)
 
@@ -355,9 +364,7 @@ class End(ActingParty):
         )
         return Draft(envelope=envelope, objects=objects)
 
-    async def submit(
-        self, draft: Draft, *, device: str = FIRST, signed: Signed | None = None, **changes: Any
-    ) -> Reply:
+    async def submit(self, draft: Draft, *, device: str = FIRST, signed: Signed | None = None, **changes: Any) -> Reply:
         """Sign a draft and submit it; `changes` replace parts of the request."""
         signed = signed or self.sign(draft.envelope, device, kind="envelope")
         path = f"/v1/cases/{draft.envelope.case}/envelopes/{draft.envelope.id}"
@@ -392,7 +399,8 @@ class World:
     ) -> Reply:
         """One request."""
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
-        content = raw if raw is not None else None if body is None else msgspec.json.encode(body)
+        whole = raw if raw is not None else None if body is None else msgspec.json.encode(body)
+        content = BytesIO(whole) if whole is not None and len(whole) > LARGE_BYTES else whole  # aiohttp wants it so
         async with self.client.request(method, path, data=content, headers=headers) as response:
             raw_answer = await response.read()
             is_json = "json" in response.content_type
@@ -449,9 +457,7 @@ def sealed_object(
 def object_header(ref: ObjectRef, roster: Roster, units: Sequence[Unit], *, label: str) -> SealedObject:
     """A real header for a payload that is uploaded elsewhere."""
     made = sealed_object(ref.role, b"", roster, units, label=label)
-    return SealedObject(
-        ref=msgspec.structs.replace(ref, h0=made.ref.h0), header=made.header, payload=b""
-    )
+    return SealedObject(ref=msgspec.structs.replace(ref, h0=made.ref.h0), header=made.header, payload=b"")
 
 
 def seal_of(roster: Roster, unit: Unit) -> str:
@@ -475,7 +481,9 @@ async def upload(world: World, case: CaseId, label: str, *, role: ObjectRole = "
 
 
 @asynccontextmanager
-async def world_at(folder: Path, *, limits: RelayLimits | None = None, clock: Clock | None = None) -> AsyncIterator[World]:
+async def world_at(
+    folder: Path, *, limits: RelayLimits | None = None, clock: Clock | None = None
+) -> AsyncIterator[World]:
     """A relay on the files of a folder, answering over HTTP on loopback."""
     clock = clock or Clock()
     origins = frozenset({ORIGIN})
@@ -486,4 +494,16 @@ async def world_at(folder: Path, *, limits: RelayLimits | None = None, clock: Cl
         yield World(relay=relay, clock=clock, client=client)
 
 
-__all__ = ["Clock", "Draft", "End", "Known", "PartyKey", "Reply", "World", "sealed_object", "to_json", "upload", "world_at"]
+__all__ = [
+    "Clock",
+    "Draft",
+    "End",
+    "Known",
+    "PartyKey",
+    "Reply",
+    "World",
+    "sealed_object",
+    "to_json",
+    "upload",
+    "world_at",
+]

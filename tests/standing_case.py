@@ -41,6 +41,15 @@ class StandingCase:
         assert reply.status == 201, reply.body
         return draft, signed
 
+    async def provider(self, name: str = "provider") -> End:
+        """A household that looks after the animal, invited by the owner and confirmed."""
+        provider = End(self.world, name)
+        secret = await self.owner.invite(self.case, "provider", label=name)
+        assert (await provider.join(self.case, secret, "provider")).status == 201
+        assert (await self.owner.approve(self.case, provider, "provider")).status == 201
+        assert (await provider.sign_in()).status == 200
+        return provider
+
     async def verdict(
         self, answered: Signed, *, label: str = "verdict", code: VerdictCode = "held", supersedes: EntryId | None = None
     ) -> Draft:

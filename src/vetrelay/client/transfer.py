@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -185,16 +185,17 @@ async def _patch(end: End, row: PayloadRow, offset: int, furthest: _Furthest) ->
         "Content-Length": str(row.size_bytes - offset),
     }
 
-    async def pieces() -> AsyncIterator[bytes]:
-        with row.spool.open("rb") as file:
-            file.seek(offset)
-            while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
-                yield piece
-                furthest.reach(min(file.tell(), row.size_bytes))
+    async def pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+            yield piece
+            furthest.reach(min(file.tell(), row.size_bytes))
 
     assert row.url is not None
-    async with end.api.open(
-        "PATCH", row.url, body=pieces(), headers=headers, bearer=False, answer_seconds=None
-    ) as answer:
-        if _offset_of(answer, row.size_bytes) != row.size_bytes:
-            raise Fault("unreachable")
+    # The file is closed here: of a request that is cut, the generator is left to itself.
+    with row.spool.open("rb") as file:
+        file.seek(offset)
+        async with end.api.open(
+            "PATCH", row.url, body=pieces(file), headers=headers, bearer=False, answer_seconds=None
+        ) as answer:
+            if _offset_of(answer, row.size_bytes) != row.size_bytes:
+                raise Fault("unreachable")

@@ -40,12 +40,18 @@ async def declare(relay: RelayServices, asker: AskingDevice | None, case: CaseId
     `newer_version`, or the rule that the statement breaks.
     """
     statement = _check_itself(untrusted, case=case)
-    if asker is None and not isinstance(statement, PartyAdd):
+    bringer = None if isinstance(statement, PartyAdd) else asker
+    if bringer is None and not isinstance(statement, PartyAdd):
         raise Refusal("no_session")
-    newcomer = _newcomer(untrusted, statement, now_ms=relay.now_ms())
-    # Mistakes are found on a reader's time, not on the writer's, who looks again.
-    await relay.reader.run(lambda store: _planned(relay, store, asker, case, untrusted, newcomer))
-    return await relay.writer.run(lambda store: _declared(relay, store, asker, case, untrusted, newcomer))
+
+    def look(store: Store) -> Party | None:
+        newcomer = _newcomer(store, untrusted, statement, now_ms=relay.now_ms())
+        _planned(relay, store, bringer, case, untrusted, newcomer)
+        return newcomer
+
+    # Chains are read and mistakes found on a reader's time; the writer only looks again.
+    newcomer = await relay.reader.run(look)
+    return await relay.writer.run(lambda store: _declared(relay, store, bringer, case, untrusted, newcomer))
 
 
 def _check_itself(untrusted: Declaration, *, case: CaseId) -> CaseStatement:
@@ -65,13 +71,19 @@ def _check_itself(untrusted: Declaration, *, case: CaseId) -> CaseStatement:
     return statement
 
 
-def _newcomer(untrusted: Declaration, statement: CaseStatement, *, now_ms: int) -> Party | None:
+def _newcomer(store: Store, untrusted: Declaration, statement: CaseStatement, *, now_ms: int) -> Party | None:
+    """What the chain that came along adds up to. Only for whoever holds an invitation: hundreds of signatures may follow."""
     if not untrusted.chain:
         return None
+    if not isinstance(statement, PartyAdd):
+        raise Refusal("bad_body")
+    standing = store.cases.standing(statement.case)
+    if standing is None or statement.invite not in {*standing.roster.invitations, *standing.roster.spent}:
+        raise Refusal("invitation_unknown")
     newcomer = read_chain(untrusted.chain, time_ms=now_ms)
     if newcomer.newer:
         raise Refusal("newer_version")  # (N50) it would stop everybody in the case from sending
-    if not isinstance(statement, PartyAdd) or statement.party != newcomer.id:
+    if statement.party != newcomer.id:
         raise Refusal("bad_body")
     check_boxes(untrusted.chain, untrusted.boxes)
     return newcomer

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from vetrelay.errors import Refusal
 from vetrelay.protocol.ids import Hash, PartyId, labelled
+from vetrelay.protocol.party import Genesis, parse_statement
 from vetrelay.protocol.partystate import Party, read_chain
 from vetrelay.protocol.signature import Signed
 from vetrelay.relay.chains import check_boxes, check_new_devices
@@ -55,18 +56,27 @@ async def enrol(
     Raises Refusal `needs_invitation`, `needs_code`, `code_unknown`, `code_used`, `bad_boxes`, `device_added_twice`,
     or what the chain breaks.
     """
-    party = read_chain(untrusted_chain, time_ms=relay.now_ms())
-    if party.newer:
-        raise Refusal("newer_version")  # (N50) what a relay cannot judge, it does not take in
-    if party.kind == "household":
+    genesis = parse_statement(untrusted_chain[0].content())
+    if isinstance(genesis, Genesis) and genesis.kind == "household":
         raise Refusal("needs_invitation")
     if untrusted_code is None:
         raise Refusal("needs_code")
-    check_boxes(untrusted_chain, boxes)
     hashed = code_hash(untrusted_code)
+    party = await relay.reader.run(lambda store: _newcomer(relay, store, untrusted_chain, code=hashed))
+    check_boxes(untrusted_chain, boxes)
     return await relay.writer.run(
         lambda store: _enrolled(relay, store, party, untrusted_chain, boxes=boxes, code=hashed)
     )
+
+
+def _newcomer(relay: RelayServices, store: Store, chain: Sequence[Signed], *, code: Hash) -> Party:
+    """What a chain adds up to. Only for whoever holds a code: hundreds of signatures may follow."""
+    if store.parties.code(code) is None:
+        raise Refusal("code_unknown")
+    party = read_chain(chain, time_ms=relay.now_ms())
+    if party.newer:
+        raise Refusal("newer_version")  # (N50) what a relay cannot judge, it does not take in
+    return party
 
 
 def _enrolled(

@@ -47,7 +47,7 @@ class DeclareRequest(Request, frozen=True):
 
     entry: Signed
     chain: Annotated[tuple[Signed, ...], Meta(max_length=MAX_CHAIN)] = ()
-    boxes: dict[Hash, str] = {}
+    boxes: dict[Hash, str] = msgspec.field(default_factory=dict)
     card: str | None = None
 
 

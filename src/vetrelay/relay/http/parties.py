@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
+import msgspec
 from aiohttp import web
 from msgspec import Meta
 
@@ -23,7 +24,7 @@ class EnrolRequest(Request, frozen=True):
     """A party's chain from its genesis on, the boxes it names, and a one-time code."""
 
     chain: Annotated[tuple[Signed, ...], Meta(min_length=1, max_length=MAX_CHAIN)]
-    boxes: dict[Hash, str] = {}
+    boxes: dict[Hash, str] = msgspec.field(default_factory=dict)
     code: Annotated[str, Meta(max_length=64)] | None = None
 
 
@@ -37,7 +38,7 @@ class ExtendRequest(Request, frozen=True):
     """The next statement of the chain, and the boxes it names."""
 
     entry: Signed
-    boxes: dict[Hash, str] = {}
+    boxes: dict[Hash, str] = msgspec.field(default_factory=dict)
 
 
 class ExtendAnswer(Answer, frozen=True):
