@@ -21,13 +21,17 @@ from typing import Any
 
 import msgspec
 import uvloop
-from aiohttp import web
+from aiohttp import ClientSession, web
+from sqlalchemy import event, insert, select, text, update
 
 from tests.chains import nonce
 from tests.ends import Clock, Draft, End, World, world_at
 from vetrelay.config import RelayConfig, RelayLimits
-from vetrelay.protocol.ids import CaseId, b64, sha256
-from vetrelay.relay.process import now_ms, run
+from vetrelay.protocol.ids import CaseId, b64, sha256, unb64
+from vetrelay.protocol.log import Kind
+from vetrelay.relay.process import DATABASE, now_ms, open_relay, run
+from vetrelay.relay.storage.engine import writer_engine
+from vetrelay.relay.storage.schema import boxes, cases, entries, objects
 
 CONCURRENT = 64
 CASES = 16
@@ -227,5 +231,226 @@ def measure_accept(requests_per_round: int = 1500) -> dict[str, float]:
     }
 
 
+
+def measure_group_commit(rows: int = 20_000, one_by_one: int = 1_500) -> dict[str, float]:
+    """Durable inserts of 2 KB by 64 at once: one commit for many, against SQLAlchemy's asyncio with one commit each.
+
+    The second leg alone needs aiosqlite and greenlet.
+    """
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    def values(number: int) -> dict[str, object]:
+        return {"party": "a party", "sha256": f"{number}", "content": b"x" * 2048}
+
+    async def all_of(count: int, one: Callable[[int], Any]) -> float:
+        numbers = iter(range(count))
+
+        async def some() -> None:
+            for number in numbers:
+                await one(number)
+
+        started = time.perf_counter()
+        await asyncio.gather(*(some() for _ in range(CONCURRENT)))
+        return count / (time.perf_counter() - started)
+
+    async def grouped(folder: Path) -> float:
+        async with open_relay(folder, WIDE, origins=frozenset()) as relay:
+
+            def job(number: int, store: Any) -> None:
+                store._batch.insert(boxes, values(number))
+
+            return await all_of(rows, lambda number: relay.writer.run(partial(job, number)))
+
+    async def single(folder: Path) -> float:
+        engine = create_async_engine(f"sqlite+aiosqlite:///{folder / DATABASE}")
+        async with engine.connect() as connection:
+            await connection.execute(text("PRAGMA journal_mode=WAL"))
+        event.listen(engine.sync_engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=FULL"))
+        await engine.dispose()
+
+        async def one(number: int) -> None:
+            async with engine.begin() as connection:
+                await connection.execute(insert(boxes), values(rows + number))
+
+        try:
+            return await all_of(one_by_one, one)
+        finally:
+            await engine.dispose()
+
+    with tempfile.TemporaryDirectory() as folder:
+        fast = uvloop.run(grouped(Path(folder)))
+        slow = uvloop.run(single(Path(folder)))
+    return {"grouped_per_second": fast, "single_per_second": slow, "group_commit": fast / slow}
+
+
+def measure_waiters(count: int = 2_000) -> dict[str, float]:
+    """What one reader who waits for news takes of the relay's memory, in KiB."""
+    _allow_files(count)
+
+    async def wait(port: int, bearers: Sequence[str], one: Server) -> float:
+        loop, connections = asyncio.get_running_loop(), []
+        before = one.rss_bytes()
+        for number in range(count):
+            bearer = bearers[number % len(bearers)]
+            transport, _ = await loop.create_connection(asyncio.Protocol, "127.0.0.1", port)
+            head = f"GET /v1/inbox?after=1000&wait=25 HTTP/1.1\r\nHost: relay\r\nAuthorization: Bearer {bearer}\r\n\r\n"
+            transport.write(head.encode())
+            connections.append(transport)
+            if number % 100 == 0:
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(5)
+        waiting = one.rss_bytes()
+        for transport in connections:
+            transport.close()
+        return (waiting - before) / count / 1024
+
+    with tempfile.TemporaryDirectory() as folder:
+        desks = asyncio.run(_desks(Path(folder)))
+        with server(_serve_relay, folder) as relay:
+            bearers = [desk.owner.bearers["first"] for desk in desks]
+            return {"waiter_kib": uvloop.run(wait(relay.port, bearers, relay))}
+
+
+def measure_wake(times: int = 300) -> dict[str, float]:
+    """From a submit's 201 until a reader who waited has the page with it, in milliseconds: the median and the p95."""
+
+    async def wake(port: int, desk: Desk, requests: Sequence[bytes]) -> list[float]:
+        url = f"http://127.0.0.1:{port}"
+        headers = {"Authorization": f"Bearer {desk.owner.bearers['first']}"}
+        spent = []
+        async with ClientSession(url, headers=headers) as reading, ClientSession(url, headers=headers) as sending:
+            async with reading.get(f"/v1/cases/{desk.case}/log") as answer:
+                after = len(unb64((await answer.json())["links"])) // 41
+            for number, request in enumerate(requests):
+
+                async def read(cursor: int) -> float:
+                    path = f"/v1/cases/{desk.case}/inbox?after={cursor}&wait=25"
+                    async with reading.get(path) as answer:
+                        assert len((await answer.json(loads=msgspec.json.decode))["items"]) == 1
+                    return time.perf_counter()
+
+                waiting = asyncio.create_task(read(after + number))
+                await asyncio.sleep(0.01)
+                head, _, body = request.partition(b"\r\n\r\n")
+                async with sending.put(head.split(b" ")[1].decode(), data=body) as answer:
+                    assert answer.status == 201, await answer.text()
+                accepted = time.perf_counter()
+                spent.append(max(0.0, (await waiting - accepted) * 1000))
+        return spent
+
+    with tempfile.TemporaryDirectory() as folder:
+        desk = asyncio.run(_desks(Path(folder), count=1))[0]
+        with server(_serve_relay, folder) as relay:
+            spent = sorted(uvloop.run(wake(relay.port, desk, requests_of([desk], times))))
+    return {"wake_median_ms": spent[times // 2], "wake_p95_ms": spent[int(times * 0.95)]}
+
+
+def measure_page(envelopes: int = 1_000_000, pages: int = 150) -> dict[str, float]:
+    """The time of one page of 100 in a case of so many envelopes, against one of 1,000: bare rows, put in directly."""
+
+    async def ask(port: int, desk: Desk, last: int) -> list[float]:
+        spent = []
+        headers = {"Authorization": f"Bearer {desk.owner.bearers['first']}"}
+        async with ClientSession(f"http://127.0.0.1:{port}", headers=headers) as session:
+            for number in range(pages):
+                after = 20 + (number * 7919) % (last - 150)
+                started = time.perf_counter()
+                async with session.get(f"/v1/cases/{desk.case}/inbox?after={after}&limit=100") as answer:
+                    page = await answer.read()
+                spent.append(time.perf_counter() - started)
+                assert page.count(b'"role":"manifest"') == 100, page[:500]
+        return spent
+
+    with tempfile.TemporaryDirectory() as few, tempfile.TemporaryDirectory() as many:
+        small, large = (asyncio.run(_desks(Path(folder), count=1))[0] for folder in (few, many))
+        _fill(Path(few), small, 1_000)
+        _fill(Path(many), large, envelopes)
+        with server(_serve_relay, few) as first, server(_serve_relay, many) as second:
+            spent: dict[str, list[float]] = {"few": [], "many": []}
+            for _ in range(3):
+                spent["few"] += uvloop.run(ask(first.port, small, 1_000))
+                spent["many"] += uvloop.run(ask(second.port, large, envelopes))
+    few_ms, many_ms = (statistics.median(times) * 1000 for times in (spent["few"], spent["many"]))
+    return {"page_small_ms": few_ms, "page_large_ms": many_ms, "page_growth": many_ms / few_ms}
+
+
+def measure(envelopes: int = 1_000_000) -> dict[str, float]:
+    """Everything that has a floor, and the figures behind it; the inbox page is read in a case of so many envelopes."""
+    return {
+        **measure_accept(),
+        **measure_group_commit(),
+        **measure_waiters(),
+        **measure_wake(),
+        **measure_page(envelopes),
+    }
+
+
+# --- how it is prepared ----------------------------------------------------------------------------------------------
+
+
+async def _desks(folder: Path, count: int = CASES) -> list[Desk]:
+    async with world_at(folder, limits=WIDE, clock=Clock(now_ms())) as world:
+        return await prepare(world, count)
+
+
+def _allow_files(count: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 2 * count + 100)), hard))
+
+
+def _fill(folder: Path, desk: Desk, count: int) -> None:
+    """So many envelopes behind the ones that are there, small but read like real ones."""
+    envelope = desk.pattern.envelope
+    addressed = {"recipients": msgspec.to_builtins(envelope.recipients), "objects": [{"role": "manifest"}]}
+    signed = msgspec.json.encode({"body": b64(msgspec.json.encode(addressed)), "sigs": [], "type": "envelope"})
+    engine = writer_engine(folder / DATABASE)
+    with engine.begin() as connection:
+        n = connection.execute(select(cases.c.n).where(cases.c.id == desk.case)).scalar_one()
+    for start in range(n + 1, n + 1 + count, 10_000):
+        positions = range(start, min(start + 10_000, n + 1 + count))
+        names = {at: b64(sha256(b"%d" % at)) for at in positions}
+        rows = [
+            {
+                "case": desk.case,
+                "n": at,
+                "time_ms": now_ms(),
+                "kind": int(Kind.ENVELOPE),
+                "entry": names[at],
+                "signed": signed,
+                "receipt": b"{}",
+            }
+            for at in positions
+        ]
+        parts = [
+            {
+                "h0": names[at],
+                "case": desk.case,
+                "n": at,
+                "entry": names[at],
+                "role": "manifest",
+                "p": names[at],
+                "size_bytes": 64,
+                "header": b"h" * 64,
+                "payload": b"p" * 64,
+            }
+            for at in positions
+        ]
+        with engine.begin() as connection:
+            connection.execute(insert(entries), rows)
+            connection.execute(insert(objects), parts)
+    with engine.begin() as connection:
+        connection.execute(update(cases).where(cases.c.id == desk.case).values(n=n + count))
+    engine.dispose()
+
+
+def main() -> None:
+    """Measure and print."""
+    figures = measure()
+    for name, figure in figures.items():
+        floor = f"   (must {FLOORS[name]})" if name in FLOORS else ""
+        print(f"{name:22} {figure:12.3f}{floor}")
+    print(json.dumps({name: round(figure, 4) for name, figure in figures.items()}))
+
+
 if __name__ == "__main__":
-    print(json.dumps(measure_accept(), indent=1))
+    main()

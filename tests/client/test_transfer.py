@@ -1,15 +1,18 @@
 """Transfer: sealed once, brought to the relay however often the way is cut, in constant memory."""
 
 import asyncio
+import base64
 import tracemalloc
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.client.conftest import Room
 from tests.cutting_proxy import cutting_proxy
+from tests.hostile.dishonest import liar_before
 from vetrelay.client import transfer
 from vetrelay.client.end import End
 from vetrelay.client.promises import PayloadRow
@@ -146,3 +149,24 @@ async def test_sealing_and_sending_hold_a_few_pieces_only(room: Room, tmp_path: 
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak_bytes < 16 * MiB
+
+
+async def test_a_relay_that_is_busy_makes_no_upload_begin_again(room: Room) -> None:
+    """Only an upload that is gone is made anew; a HEAD that is answered with "later" is asked again."""
+    made = seal_content(room.owner, bytes(range(256)) * 4096)
+    async with liar_before(room.town.url, room.town.folder / "relay", now_ms=room.town.clock) as witness:
+        owner = await room.town.again(room.owner, url=witness.url)
+        row = promised(owner, room.case, made)
+        async with owner.api.open("POST", "/v1/uploads", headers=creation(row)) as answer:
+            owner.journal.save_upload(row.p, url=urlsplit(answer.headers["Location"]).path, done=False)
+        witness.busy = 3
+        (kept,) = owner.journal.payloads(row.outbox_id)
+        await upload(owner, kept, label="a")
+    assert 1 == sum(line == "POST /v1/uploads" for line in witness.asked)
+    assert made.spool.read_bytes() == at_relay(room, made.p)
+
+
+def creation(row: PayloadRow) -> dict[str, str]:
+    """The headers that make an upload."""
+    metadata = base64.b64encode(row.case.encode()).decode()
+    return {**transfer.TUS, "Upload-Length": str(row.size_bytes), "Upload-Metadata": f"case {metadata}"}

@@ -106,7 +106,7 @@ def to_json(value: object) -> Json:
 
 @dataclass(kw_only=True)
 class Liar:
-    """The proxy. With nothing set it is honest; every request is noted in `asked`."""
+    """The proxy. With nothing set it is honest; every request is noted in `asked`; `busy` answers so many with 503."""
 
     real_url: str
     signer: Signer
@@ -118,6 +118,7 @@ class Liar:
     lie: Lie | None = None
     answers: list[tuple[str, str, Lie | None, Callable[[bytes], bytes] | None]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    busy: int = 0
 
     async def fork_of(self, end: End, case: CaseId) -> Fork:
         """The real log as it stands for this end, to be told from now on, changed or not."""
@@ -141,6 +142,9 @@ class Liar:
         """One request."""
         body = await request.read()
         self.asked.append(f"{request.method} {request.path}")
+        if self.busy:
+            self.busy -= 1
+            return web.Response(status=503)
         if self.fork is not None and request.path == f"/v1/cases/{self.fork.case}/inbox":
             page = self.fork.page(int(request.query["after"]))
             return web.json_response(self.lie(page) if self.lie else page)

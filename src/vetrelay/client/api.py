@@ -228,6 +228,8 @@ def problem_of(status: int, untrusted_raw: bytes) -> VetRelayError:
         if name not in {"code", "type", "title", "status", "detail", "instance"}
     }
     known = code if isinstance(code, str) and code in SENTENCES else None
+    if known is None:
+        facts["status"] = status
     if status >= 500:
         return Fault(known or "relay_failed", **facts)
     return Refusal(known or "relay_refused", **facts)

@@ -257,6 +257,7 @@ async def _state(end: End, case: CaseId, intent: str, statement: InCase, *, leav
 async def approve(end: End, case: CaseId, party: PartyId) -> Outgoing:
     """Confirms a party that waits at the door of a case. The caller tells the person, then reports."""
     followed = await follow(end, case)
+    check_may_send(end, followed)
     member = followed.roster.members.get(party)
     if member is None:
         raise Refusal("not_a_member")
@@ -274,6 +275,7 @@ def approve_intent(case: CaseId) -> str:
 async def remove(end: End, case: CaseId, party: PartyId) -> Outgoing:
     """Ends a party's part in a case. The caller tells the person, then reports."""
     followed = await follow(end, case)
+    check_may_send(end, followed)
     member = followed.roster.members.get(party)
     if member is None:
         raise Refusal("not_a_member")
@@ -290,6 +292,7 @@ def remove_intent(case: CaseId) -> str:
 async def set_state(end: End, case: CaseId, state: Literal["close", "reopen"]) -> Outgoing:
     """Closes or reopens a case. The caller tells the person, then reports."""
     followed = await follow(end, case)
+    check_may_send(end, followed)
     kind = Close if state == "close" else Reopen
     statement = kind(v=VERSION, case=case, nonce=b64(end.random_bytes(16)))
     # The position tells this wish from an earlier one, before the case was reopened or closed again.

@@ -176,7 +176,7 @@ async def _check_deliverable(end: End, promised: Outgoing) -> None:
     row = end.journal.case(promised.case)
     if row.blocked:
         raise Refusal(row.blocked)
-    if promised.draft is not None and row.tail.n and end.now_ms() - row.head_time_ms > STALE_HEAD_MS:
+    if row.tail.n and end.now_ms() - row.head_time_ms > STALE_HEAD_MS:
         check_may_send(end, await follow(end, promised.case))
 
 
@@ -266,15 +266,20 @@ def _turn_of(promised: Outgoing) -> str:
     return f"promise {promised.id}"
 
 
-async def deliver_all(end: End, *, before: int | None = None) -> tuple[tuple[Outgoing, Refusal], ...]:
+async def deliver_all(
+    end: End, *, before: int | None = None, uploads: bool = True
+) -> tuple[tuple[Outgoing, Refusal], ...]:
     """Delivers what was promised earlier, in its order; all refusals that nobody has been told of yet.
 
     Whoever tells the person then says `journal.report`. A refusal ends only that promise, and what another process is
-    delivering is left to it. `before` leaves out what was promised after that one. Raises Fault `unreachable`.
+    delivering is left to it. `before` leaves out what was promised after that one; without `uploads`, what has files
+    to bring waits for another time. Raises Fault `unreachable`.
     """
     for promised in end.journal.outgoing():
         if before is not None and promised.id >= before:
             break
+        if not uploads and not all(row.done for row in end.journal.payloads(promised.id)):
+            continue
         with tried_turn(end.turns, _turn_of(promised)) as mine:
             if mine:
                 await _tried(end, promised)

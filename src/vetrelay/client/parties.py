@@ -10,6 +10,7 @@ import msgspec
 from vetrelay.client.api import RelayApi
 from vetrelay.client.end import End
 from vetrelay.client.keyring import Keyring, StoredKey
+from vetrelay.client.names import check_name
 from vetrelay.errors import Refusal
 from vetrelay.protocol.age.identities import HybridIdentity
 from vetrelay.protocol.identity import DeviceIdentity, PartyKey
@@ -58,7 +59,9 @@ def new_party(  # every field is a fact of the new party
     relay_url: str,
     random_bytes: RandomBytes,
 ) -> NewParty:
-    """Makes a party with one admin device. Nothing has left this machine yet."""
+    """Makes a party with one admin device. Nothing has left this machine yet. Raises Refusal `name_too_long`."""
+    for name in (party_name, person_name):
+        check_name(name)
     device = DeviceIdentity(sign_seed=random_bytes(32), seal_seed=random_bytes(32))
     key = PartyKey(gen=0, seed=random_bytes(32))
     step, boxes = boxed(kind, key, device, random_bytes)

@@ -127,9 +127,10 @@ async def say(  # one use case: one message with its files
     """Sends a message with its files and returns its receipt; asked again after a kill, it goes on where it was.
 
     It counts as the same until the caller has told the person and said `journal.report`, or for twelve hours once it
-    was accepted: from then on the same words are a new message. What was promised before goes first. Raises Refusal `nothing_to_send`, `too_many_files`,
-    `file_unreadable`, `too_large`, `text_unreadable`, what the case or the relay refuses; Fault `unreachable` when the
-    relay cannot be reached: the message stands in the outbox and goes with the next verb.
+    was accepted: from then on the same words are a new message. Words that were promised before go first. Raises
+    Refusal `nothing_to_send`, `too_many_files`, `file_unreadable`, `too_large`, `text_unreadable`, what the case or the
+    relay refuses; Fault `unreachable` when the relay cannot be reached: the message stands in the outbox and goes with
+    the next verb.
     """
     _check_sayable(text, files)
     intent = _intent(end, case, text, files, purpose=purpose, keep_original=keep_original)
@@ -157,7 +158,7 @@ async def say(  # one use case: one message with its files
             end, case, class_=class_, audience="case", content=Text(text=text), objects=objects, purpose=purpose
         )
         promised = await promise_envelope(end, intent, draft, sealed)
-    await deliver_all(end, before=promised.id)
+    await deliver_all(end, before=promised.id, uploads=False)  # words keep their order; large files hold nobody up
     return promised, await deliver(end, promised)
 
 

@@ -23,6 +23,7 @@ from vetrelay.protocol.ids import Hash, b64
 PIECE_BYTES: Final = 1024 * 1024
 TUS: Final = {"Tus-Resumable": "1.0.0"}
 TRIES: Final = 8
+GONE: Final = frozenset({404, 410})
 LONGEST_PAUSE_SECONDS: Final = 10.0
 GO_ON_AGAIN: Final = PASSING | {
     "upload_cut",
@@ -149,7 +150,7 @@ async def _position(end: End, row: PayloadRow) -> tuple[PayloadRow, int]:
             async with end.api.open("HEAD", row.url, headers=TUS, bearer=False) as answer:
                 return row, _offset_of(answer, row.size_bytes)
         except Refusal as refused:
-            if refused.code in PASSING - {"relay_refused"}:  # a HEAD's answer has no body, and so no code
+            if refused.facts.get("status") not in GONE:  # a HEAD's answer has no body, and so no code
                 raise
             row = replace(row, url=None)  # expired or ended: begin again
     metadata = ",".join(

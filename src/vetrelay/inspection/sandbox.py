@@ -162,15 +162,22 @@ class Zygote:
 
     async def _see_off(self, seconds: float) -> int:
         """Waits so long for a job to be gone by itself, then kills it; its exit code."""
+        loop = asyncio.get_running_loop()
+        # One receiving for both waits: stopping one that has its message already would lose the message on uvloop.
+        receiving = asyncio.ensure_future(loop.sock_recv(self._control, REPORT_BYTES + 1))
         try:
-            return await self._exit_code(seconds)
-        except TimeoutError:
-            self._control.send(KILL.pack(self._sequence))
-            return await self._exit_code(_GRACE_SECONDS)
+            await asyncio.wait({receiving}, timeout=seconds)
+            if not receiving.done():
+                self._control.send(KILL.pack(self._sequence))
+                await asyncio.wait({receiving}, timeout=_GRACE_SECONDS)
+            if not receiving.done():
+                raise TimeoutError
+            return self._exit_code(receiving.result())
+        finally:
+            receiving.cancel()
 
-    async def _exit_code(self, seconds: float) -> int:
-        async with asyncio.timeout(seconds):
-            report = decode_report(await asyncio.get_running_loop().sock_recv(self._control, REPORT_BYTES + 1))
+    def _exit_code(self, untrusted_report: bytes) -> int:
+        report = decode_report(untrusted_report)
         if report.sequence != self._sequence:
             raise Garbled
         return os.waitstatus_to_exitcode(report.status)
