@@ -42,8 +42,9 @@ async def test_sealing_again_moves_no_file_again(room: Room, tmp_path: Path) -> 
         await deliver(owner, waiting)
     assert 1 == sum(line == "POST /v1/uploads" for line in witness.asked)
     assert 2 == sum(line.startswith("PUT ") for line in witness.asked)
-    await follow(owner, room.case)
-    saved, _ = await save_attachments(owner, read_thread(owner, room.case).entries[0], tmp_path, original=True)
+    await follow(room.owner, room.case)
+    (entry,) = read_thread(room.owner, room.case).entries
+    saved, _ = await save_attachments(room.owner, entry, tmp_path, original=True)
     assert [b"a file" * 1000] == [one.path.read_bytes() for one in saved]
 
 

@@ -5,6 +5,7 @@ answer for the real relay, and put into a log what the real one would refuse. Wh
 of the members; the tests say how each of them finds it out.
 """
 
+import io
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -166,7 +167,7 @@ class Liar:
             session.request(
                 request.method,
                 self.real_url + request.path_qs,
-                data=body or None,
+                data=io.BytesIO(body) if body else None,
                 headers=headers,
                 allow_redirects=False,
             ) as answer,

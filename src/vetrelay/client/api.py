@@ -1,6 +1,7 @@
 """The relay's HTTP API, one coroutine per route (protocol.md, chapter transport). No decisions, no keys: bytes out, values in."""
 
 import asyncio
+import io
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -199,20 +200,24 @@ class RelayApi:
             sent["Authorization"] = f"Bearer {await self.bearer()}"
         timeout = aiohttp.ClientTimeout(total=answer_seconds, sock_connect=CONNECT_SECONDS, sock_read=120)
         try:
-            ask = partial(
-                self.http.request, method, self.base + path, data=body, timeout=timeout, allow_redirects=False
-            )
-            answer = await ask(headers=sent)
+            ask = partial(self.http.request, method, self.base + path, timeout=timeout, allow_redirects=False)
+            answer = await ask(headers=sent, data=_sendable(body))
             if answer.status == 401 and bearer and isinstance(body, bytes | None):
                 answer.release()
                 self._bearer_until_ms = 0  # the relay forgot the session: open another, once
-                answer = await ask(headers={**sent, "Authorization": f"Bearer {await self.bearer()}"})
+                again = {**sent, "Authorization": f"Bearer {await self.bearer()}"}
+                answer = await ask(headers=again, data=_sendable(body))
             async with answer:
                 if answer.status >= 300:
                     raise problem_of(answer.status, await answer.content.read(65536))
                 yield answer
         except (aiohttp.ClientError, TimeoutError, ConnectionError, ssl.SSLError) as wrong:
             raise Fault("unreachable") from wrong
+
+
+def _sendable(body: Any) -> Any:
+    """A body in memory as a file: aiohttp sends it piece by piece, and so keeps the loop free."""
+    return io.BytesIO(body) if isinstance(body, bytes) else body
 
 
 def problem_of(status: int, untrusted_raw: bytes) -> VetRelayError:

@@ -22,7 +22,7 @@ from vetrelay.protocol.ids import (
 from vetrelay.protocol.party import Group
 from vetrelay.protocol.roster import Roster
 from vetrelay.protocol.signature import Signed, verify
-from vetrelay.protocol.statement import MAX_ENVELOPE_BYTES, Body, convert, parse_signed
+from vetrelay.protocol.statement import MAX_ENVELOPE_BYTES, Body, convert, parse_signed, read_plain
 
 MAX_ATTACHMENTS: Final = 100
 MAX_OBJECTS: Final = 320
@@ -118,7 +118,9 @@ def parse_envelope(signed: Signed) -> Envelope:
     """An envelope's clear part, not yet verified. Raises Refusal `wrong_type`, `bad_json`, `bad_body`, `newer_version`."""
     if signed.type != "envelope":
         raise Refusal("wrong_type")
-    return convert(parse_signed(signed.content(), max_bytes=MAX_ENVELOPE_BYTES), Envelope)
+    raw = signed.content()
+    envelope = read_plain(raw, Envelope) if len(raw) <= MAX_ENVELOPE_BYTES else None
+    return envelope or convert(parse_signed(raw, max_bytes=MAX_ENVELOPE_BYTES), Envelope)
 
 
 def audience_parties(roster: Roster, audience: Audience, *, own: PartyId) -> frozenset[PartyId]:

@@ -118,6 +118,22 @@ def convert(value: dict[str, Any], kind: type[T]) -> T:
         raise Refusal("bad_body") from wrong
 
 
+def read_plain(raw: bytes, kind: type[T]) -> T | None:
+    """What `convert(parse_signed(raw), kind)` gives, if one look tells; None where that must be asked.
+
+    A typed value whose spelling is the very bytes it was read from, all printable ASCII without a backslash, has
+    passed every check there: keys, their order and number, and the bounds that its type states. `kind` must be a
+    `Body` of known depth whose integers are bounded, but for `v`.
+    """
+    if raw.translate(None, _PLAIN):
+        return None
+    try:
+        value = msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return value if msgspec.json.encode(value, order="sorted") == raw and getattr(value, "v", None) == VERSION else None
+
+
 def signing_bytes(kind: str, body: bytes) -> bytes:
     """What a signature covers: the label, the type and the exact body bytes, each with its length."""
     name = kind.encode("ascii")

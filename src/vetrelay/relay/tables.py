@@ -146,7 +146,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """What a submit will ask the tables: whether its id and its objects are new. The writer asks for a whole batch."""
+    """What a submit will ask the tables: whether its id and its objects are new.
+
+    The writer takes that for granted, or asks once for a whole batch. Either way no job asks by itself.
+    """
 
     case: CaseId
     envelope: EnvelopeId

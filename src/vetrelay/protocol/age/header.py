@@ -56,6 +56,7 @@ _HYBRID_START = f"-> {HYBRID_KIND} ".encode()
 _HYBRID = _HYBRID_START + b"A" * 1494 + b"\n" + b"A" * 43 + b"\n"
 _HYBRID_BYTES = len(_HYBRID)
 _MAC_LINE = b"--- " + b"A" * 43 + b"\n"
+_AROUND = tuple(part.translate(None, _BASE64) for part in (_VERSION_LINE, _HYBRID, _MAC_LINE))
 _ARGUMENT_LINE = re.compile(rb"-> ([\x21-\x7e]+(?: [\x21-\x7e]+)*)")
 
 
@@ -173,7 +174,7 @@ def _has_sealed_layout(raw_header: bytes, recipients: int) -> bool:
     if not 1 <= recipients <= MAX_STANZAS or len(raw_header) != stanzas_end + len(_MAC_LINE):
         return False
     # As many bytes outside the alphabet as the layout has; the places of all of them are looked at below.
-    if raw_header.translate(None, _BASE64) != (_VERSION_LINE + _HYBRID * recipients + _MAC_LINE).translate(None, _BASE64):
+    if raw_header.translate(None, _BASE64) != _AROUND[0] + _AROUND[1] * recipients + _AROUND[2]:
         return False
     if not raw_header.startswith(_VERSION_LINE) or not raw_header.startswith(b"--- ", stanzas_end):
         return False

@@ -72,6 +72,11 @@ class SqlEnvelopes:
             self._learn([], unknown)
         return any(known[h0] for h0 in h0s)
 
+    def take_for_new(self, lookups: Sequence[Lookup]) -> None:
+        """Answer the questions of a batch's jobs with no, unasked: where that is wrong, a key that exists will say so."""
+        self._batch.envelopes.update(dict.fromkeys((lookup.case, lookup.envelope) for lookup in lookups))
+        self._batch.taken.update(dict.fromkeys((h0 for lookup in lookups for h0 in lookup.h0s), False))
+
     def look_up(self, lookups: Sequence[Lookup]) -> None:
         """Find with two questions what the jobs of a batch will ask one by one."""
         places = [(lookup.case, lookup.envelope) for lookup in lookups]

@@ -48,7 +48,7 @@ class _Waiting:
 
 
 class _OneByOne(Exception):  # it never leaves this module: it says how to go on
-    """A job failed after its first write: its batch is rolled back and its jobs run alone."""
+    """A job failed after its first write, or two cannot stand together: the batch is rolled back, its jobs run alone."""
 
 
 class GroupWriter:
@@ -112,9 +112,8 @@ class GroupWriter:
     def _commit(self, waiting: list[_Waiting]) -> None:
         """One transaction for all; where that cannot be, one for each."""
         try:
-            done = self._attempt(waiting)
-        except (IntegrityError, _OneByOne):
-            self._memory.forget_cases()  # it may be what misled the batch
+            done = self._together(waiting)
+        except _OneByOne:
             done = [batch for one in waiting for batch in self._alone(one)]
         except Exception as broken:  # noqa: BLE001  # whatever it was, those who wait must hear of it
             self._memory.forget_cases()
@@ -123,26 +122,37 @@ class GroupWriter:
                 one.error = _fault(broken)
         self._loop.call_soon_threadsafe(self._answer, waiting, done)
 
+    def _together(self, waiting: list[_Waiting]) -> list[Batch]:
+        """First as if everything were new, as it nearly always is; then looking it up; then the jobs must run alone."""
+        for is_looking_up in (False, True):
+            try:
+                return self._attempt(waiting, is_looking_up=is_looking_up)
+            except IntegrityError:
+                self._memory.forget_cases()  # it may be what misled the batch
+        raise _OneByOne
+
     def _alone(self, one: _Waiting) -> list[Batch]:
-        one.result = one.error = None
         try:
-            return self._attempt([one])
+            return self._attempt([one], is_looking_up=True)
         except _OneByOne:
-            return []
+            return []  # it has its error
         except Exception as broken:  # noqa: BLE001  # as above
+            self._memory.forget_cases()
             one.error = _fault(broken)
             return []
 
-    def _attempt(self, waiting: list[_Waiting]) -> list[Batch]:
+    def _attempt(self, waiting: list[_Waiting], *, is_looking_up: bool) -> list[Batch]:
         self._check_disk()
         with self._engine.begin() as connection:
             batch = Batch(connection, self._memory)
             store = SqlStore(batch)
             lookups = [one.lookup for one in waiting if one.lookup is not None]
-            if lookups:
+            if is_looking_up:
                 store.envelopes.look_up(lookups)
+            else:
+                store.envelopes.take_for_new(lookups)
             for one in waiting:
-                writes = batch.writes
+                writes, one.result, one.error = batch.writes, None, None
                 try:
                     one.result = one.job(store)
                 except VetRelayError as no:
