@@ -231,7 +231,6 @@ def measure_accept(requests_per_round: int = 1500) -> dict[str, float]:
     }
 
 
-
 def measure_group_commit(rows: int = 20_000, one_by_one: int = 1_500) -> dict[str, float]:
     """Durable inserts of 2 KB by 64 at once: one commit for many, against SQLAlchemy's asyncio with one commit each.
 
