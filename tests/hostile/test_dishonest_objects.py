@@ -3,6 +3,7 @@
 N01, N02, N08, N12, N13, N39, N51: through the whole client.
 """
 
+import json
 import os
 import random
 from collections.abc import Callable
@@ -261,3 +262,23 @@ async def test_an_intake_that_speaks_is_not_heard(room: Room, liar: Liar) -> Non
     clinic = await room.town.again(room.clinic, url=liar.url)
     await follow(clinic, room.case)
     assert [(None, "may_not")] == [(one.text, one.problem) for one in read_thread(clinic, room.case).entries]
+
+
+async def test_what_nobody_signed_is_laid_to_nobody(room: Room, liar: Liar) -> None:
+    """(N03, N50) A relay makes up an envelope in the owner's name, and one of a later version: both are listed, unread."""
+    liar.fork = await liar.fork_of(room.clinic, room.case)
+    followed = await follow(room.owner, room.case)
+    draft = draft_of(room.owner, room.case, class_="message", audience="case", content=Text(text="made up"))
+    request = msgspec.json.decode(seal_draft(room.owner, draft, followed, {}).body)
+    forged = json.loads(json.dumps(request))
+    forged["envelope"]["sigs"][0]["sig"] = b64(bytes(64))
+    body = json.loads(unb64(request["envelope"]["body"]))
+    later = {**request, "envelope": {**request["envelope"], "body": b64(render({**body, "v": 2}))}}
+    for submit in (forged, later):
+        liar.fork.take(submit)
+    clinic = await room.town.again(room.clinic, url=liar.url)
+    await follow(clinic, room.case)
+    assert [(None, "bad_signature", "unknown"), (None, "newer_version", "unknown")] == [
+        (one.text, one.problem, one.author.name) for one in read_thread(clinic, room.case).entries
+    ]
+    assert clinic.journal.case(room.case).blocked is None

@@ -210,9 +210,9 @@ class Journal(Promises):
         rows = self._db.execute(f"{_LOG_ROWS} WHERE case_id=? AND n>? ORDER BY n LIMIT ?", (case, after, limit))
         return tuple(_log_row(*row) for row in rows)
 
-    def rows(self, case: CaseId, *, upto: int) -> Iterator[LogRow]:
+    def rows(self, case: CaseId, *, upto: int, after: int = 0) -> Iterator[LogRow]:
         """The log up to a position, one row at a time: however long it is, it is never in memory as a whole."""
-        for row in self._db.execute(f"{_LOG_ROWS} WHERE case_id=? AND n<=? ORDER BY n", (case, upto)):
+        for row in self._db.execute(f"{_LOG_ROWS} WHERE case_id=? AND n>? AND n<=? ORDER BY n", (case, after, upto)):
             yield _log_row(*row)
 
     def links(self, case: CaseId, *, after: int) -> Iterator[LogRow]:

@@ -62,7 +62,7 @@ async def tell_names(end: End, case: CaseId) -> None:
 
 def _told_before(end: End, followed: Followed, newest: int) -> bool:
     """Whether this party's card went to whoever came last: sent by another of its devices, or before a kill."""
-    for row in end.journal.log(followed.case, after=newest):
+    for row in end.journal.rows(followed.case, after=newest, upto=followed.tail.n):
         if row.link.kind is not Kind.ENVELOPE or row.signed is None or row.fault is not None:
             continue
         envelope = parse_envelope(parse_wire(row.signed))

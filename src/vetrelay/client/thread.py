@@ -6,9 +6,11 @@ its code, never silently left out.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from vetrelay.client.end import End
 from vetrelay.client.follow import Followed, party_of, recall
+from vetrelay.client.journal import LogRow
 from vetrelay.client.names import title_of
 from vetrelay.client.opening import manifest_of
 from vetrelay.errors import Refusal
@@ -17,7 +19,7 @@ from vetrelay.protocol.envelope import Envelope, ObjectRef, parse_envelope
 from vetrelay.protocol.ids import CaseId, EntryId, Hash, PartyId, fingerprint
 from vetrelay.protocol.log import Kind
 from vetrelay.protocol.manifest import FileEntry, Finding, Findings, Names, OpenedManifest, Text, Unknown
-from vetrelay.protocol.signature import parse_wire
+from vetrelay.protocol.signature import Signed, parse_wire, verify
 
 SPOKEN = frozenset({"message", "reply", "internal", "notice"})
 
@@ -59,6 +61,10 @@ class Author:
     role: str
 
 
+NOBODY: Final = Author(party="", person="", name="unknown", role="unknown")
+"""Who is named for what nobody is known to have signed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryView:
     """One thing said. `problem` is the code when it cannot be believed or opened."""
@@ -76,6 +82,17 @@ class EntryView:
     problem: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spoken:
+    """An envelope in its place, opened if that is possible; whose it is, is not told unless they signed it."""
+
+    row: LogRow
+    envelope: Envelope
+    opened: OpenedManifest | None
+    fault: str | None
+    signed: bool
+
+
 @dataclass(kw_only=True)
 class _Reading:
     """What is gathered on the way through a case."""
@@ -83,7 +100,8 @@ class _Reading:
     names: dict[PartyId, Names] = field(default_factory=dict)
     title: str | None = None
     findings: dict[EntryId, tuple[Findings, Envelope]] = field(default_factory=dict)
-    spoken: list[tuple[int, int, EntryId, Envelope, OpenedManifest | None, str | None]] = field(default_factory=list)
+    spoken: list["_Spoken"] = field(default_factory=list)
+    unread: list[EntryView] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,23 +125,48 @@ def read_thread(end: End, case: CaseId, followed: Followed | None = None) -> Thr
         signed = parse_wire(row.signed)
         try:
             envelope = parse_envelope(signed)
-        except Refusal:
+        except Refusal as unread:
+            reading.unread.append(_unread(row, unread.code))
             continue
-        _gather(end, followed, reading, envelope, (row.n, row.link.time_ms, row.link.entry), row.fault)
-    entries = tuple(_entries(followed, reading))
+        _gather(end, followed, reading, envelope, row, authentic=row.fault is None or _is_signed(followed, signed))
+    entries = tuple(sorted([*_entries(followed, reading), *reading.unread], key=lambda entry: entry.n))
     title = reading.title or title_of(end, case) or "(no title yet)"
     return Thread(case=case, title=title, entries=entries, followed=followed, names=reading.names)
 
 
+def _unread(row: LogRow, code: str) -> EntryView:
+    """An envelope whose clear part cannot be read: of a later version, or of none."""
+    return EntryView(
+        n=row.n,
+        envelope="",
+        entry=row.link.entry,
+        class_="unknown",
+        kind="unknown",
+        author=NOBODY,
+        sent_at_ms=row.link.time_ms,
+        accepted_at_ms=row.link.time_ms,
+        text=None,
+        attachments=(),
+        problem=code,
+    )
+
+
+def _is_signed(followed: Followed, signed: Signed) -> bool:
+    """Whether an envelope that is not believed is at least signed by the device that it names."""
+    device_id = parse_envelope(signed).device
+    found = [party.devices[device_id] for party in followed.roster.parties.values() if device_id in party.devices]
+    try:
+        verify(signed, "envelope", [device.sign for device in found])
+    except Refusal:
+        return False
+    return True
+
+
 def _gather(
-    end: End,
-    followed: Followed,
-    reading: _Reading,
-    envelope: Envelope,
-    place: tuple[int, int, EntryId],
-    fault: str | None,
+    end: End, followed: Followed, reading: _Reading, envelope: Envelope, row: LogRow, *, authentic: bool
 ) -> None:
     opened: OpenedManifest | None = None
+    fault = row.fault
     if fault is None:
         try:
             opened = manifest_of(end, envelope)
@@ -139,25 +182,26 @@ def _gather(
             reading.findings[findings.answers] = (findings, envelope)
         case _:
             if envelope.class_ in SPOKEN or fault is not None:
-                reading.spoken.append((*place, envelope, opened, fault))
+                reading.spoken.append(_Spoken(row=row, envelope=envelope, opened=opened, fault=fault, signed=authentic))
 
 
 def _entries(followed: Followed, reading: _Reading) -> Iterator[EntryView]:
-    for n, accepted_ms, entry, envelope, opened, fault in reading.spoken:
+    for one in reading.spoken:
+        envelope, opened, entry = one.envelope, one.opened, one.row.link.entry
         content = opened.content if opened else None
         kind = content.kind if isinstance(content, Unknown) else "text"
         yield EntryView(
-            n=n,
+            n=one.row.n,
             envelope=envelope.id,
             entry=entry,
             class_=envelope.class_,
             kind=kind,
-            author=author_of(followed, reading.names, envelope),
+            author=author_of(followed, reading.names, envelope) if one.signed else NOBODY,
             sent_at_ms=envelope.sent_at,
-            accepted_at_ms=accepted_ms,
+            accepted_at_ms=one.row.link.time_ms,
             text=content.text if isinstance(content, Text) else None,
             attachments=_attachments(envelope, opened, reading.findings.get(entry)) if opened else (),
-            problem="newer_version" if isinstance(content, Unknown) else fault,
+            problem="newer_version" if isinstance(content, Unknown) else one.fault,
         )
 
 
