@@ -1,8 +1,9 @@
 """`receive`: what is new since the last time it was told, each thing once."""
 
 import asyncio
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from vetrelay.protocol.signature import parse_wire
 
 LONG_POLL_SECONDS: Final = 20
 AWAY_SECONDS: Final = 1.0
+STOP_AGAIN_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,22 @@ def receive(*, wait_seconds: float, as_json: bool) -> int:
       vetrelay receive --wait 60
     """
     run = current_run()
-    return asyncio.run(_receive(run, wait_seconds, as_json=as_json))
+    return asyncio.run(_until_stopped(_receive(run, wait_seconds, as_json=as_json)))
+
+
+async def _until_stopped(work: Coroutine[Any, Any, int]) -> int:
+    """The work's exit code. Ctrl-C ends it also where a library loses a cancellation, or sleeps while the signal comes."""
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stopped.set)
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stopped.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not working.done():
+        while not working.done():
+            working.cancel()
+            await asyncio.wait({working}, timeout=STOP_AGAIN_SECONDS)
+        raise KeyboardInterrupt
+    return working.result()
 
 
 async def _receive(run: Run, wait_seconds: float, *, as_json: bool) -> int:
