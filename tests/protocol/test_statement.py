@@ -1,5 +1,6 @@
 """Strict JSON and signing bytes. What is refused stands in tests/hostile/test_strict_json.py."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.chains import refusal_of
+from vetrelay.protocol import statement
 from vetrelay.protocol.statement import (
     MAX_BODY_BYTES,
     MAX_INTEGER,
@@ -16,6 +18,7 @@ from vetrelay.protocol.statement import (
     convert,
     parse_sealed,
     parse_signed,
+    read_plain,
     render,
     signing_bytes,
 )
@@ -133,3 +136,51 @@ def test_a_body_renders_the_names_of_the_wire() -> None:
     """Null stands, numbers are plain."""
     assert b'{"count":null,"name":"n","v":1}' == render(Small(v=1, name="n", count=None))
     assert msgspec.json.decode(render(Small(v=1, name="n", count=3)), type=Small) == Small(v=1, name="n", count=3)
+
+
+def as_the_slow_way_says(raw: bytes) -> object:
+    """A signed body by the rules of the chapter, one after the other, with Python's own JSON."""
+    try:
+        value = json.loads(raw.decode())
+        same = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() == raw
+    except (ValueError, RecursionError):
+        return "bad_json"
+    allowed = isinstance(value, dict) and statement._within_limits(value, 0, ascii_only=True)
+    return value if allowed and same else "bad_json"
+
+
+@given(values(PRINTABLE), st.integers(0, 400), st.sampled_from(b'{}[]",:0123456789.-eE \\aTn\x7f'), st.integers(0, 1))
+def test_the_fast_way_takes_and_refuses_what_the_slow_way_does(
+    value: dict[str, Any], at: int, byte: int, cut: int
+) -> None:
+    """Two libraries read signed bodies, the quick one where it cannot matter: nobody can tell which it was."""
+    raw = render(value)
+    at %= len(raw)
+    changed = raw[:at] + bytes([byte]) + raw[at + cut :]
+    for one in (raw, changed):
+        refused = refusal_of(parse_signed, one)
+        assert as_the_slow_way_says(one) == (parse_signed(one) if refused == "success" else refused)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b'{"a":9007199254740992}', b'{"a":18446744073709551616}', b'{"a":-0}', b'{"a":1e3}', b'{"a":1.0}', b'{"a":NaN}'],
+)
+def test_a_number_beyond_the_plain_ones_is_refused_the_fast_way_too(raw: bytes) -> None:
+    """What a double cannot hold, or says in another way, is no number here."""
+    assert "bad_json" == refusal_of(parse_signed, raw)
+
+
+def test_a_known_type_is_read_with_one_look_or_not_at_all() -> None:
+    """The one look answers only where it cannot be wrong; everything else is asked again, the slow way."""
+    assert Small(v=1, name="x", count=2) == read_plain(b'{"count":2,"name":"x","v":1}', Small)
+    for raw in (
+        b'{"v":1,"name":"x","count":2}',
+        b'{"count":2,"name":"x","v":2}',
+        b'{"count":2,"name":"x"}',
+        b'{"count":2.0,"name":"x","v":1}',
+        b'{"count":2,"name":"\\u0041","v":1}',
+        b"[]",
+        b"{",
+    ):
+        assert read_plain(raw, Small) is None

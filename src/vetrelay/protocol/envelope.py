@@ -1,5 +1,6 @@
 """Envelopes: the signed unit the relay accepts, and the rules for who may send what to whom (docs/protocol.md, chapter 10)."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
@@ -141,7 +142,7 @@ def recipients_of(roster: Roster, audience: Audience, *, sender: PartyId, own: P
 
 def check_shape(envelope: Envelope) -> None:
     """What holds for an envelope whoever reads it. Raises Refusal `bad_objects`, `bad_recipients`, `bad_body`."""
-    counts = {role: len(envelope.of_role(role)) for role in ("manifest", "attachment", "slip", "normalized", "preview")}
+    counts = Counter(named.role for named in envelope.objects)
     names = [named.h0 for named in envelope.objects]
     is_verdict = envelope.class_ == "verdict"
     own_files, derived = counts["attachment"] + counts["slip"], counts["normalized"] + counts["preview"]

@@ -4,7 +4,7 @@ Inside VetRelay an id *is* its wire text: the patterns below admit only the cano
 form, so two equal ids are equal strings in JSON, in URLs, in the database and in code.
 """
 
-import base64
+import binascii
 import hashlib
 from typing import Annotated, Final
 
@@ -34,6 +34,7 @@ CaseId = Hash
 DeviceId = Hash
 RelayId = Hash
 
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 # What is outside the alphabet, the padding and the standard's own "+/" included, becomes "!", which no decoder takes.
 _TO_STANDARD: Final = bytes(
     {"-": ord("+"), "_": ord("/")}.get(chr(code), code if chr(code).isalnum() and code < 128 else ord("!"))
@@ -49,7 +50,7 @@ Bytes = Count
 
 def b64(raw: bytes) -> str:
     """Base64url without padding, the only text form of bytes in VetRelay."""
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return binascii.b2a_base64(raw, newline=False).rstrip(b"=").translate(_TO_URL).decode("ascii")
 
 
 def unb64(text: str, size_bytes: int | None = None) -> bytes:
@@ -74,10 +75,7 @@ def unb64(text: str, size_bytes: int | None = None) -> bytes:
 
 def sha256(*parts: bytes) -> bytes:
     """SHA-256 over the concatenation of the parts (32 bytes)."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.digest()
+    return hashlib.sha256(parts[0] if len(parts) == 1 else b"".join(parts)).digest()
 
 
 def labelled(label: str, *parts: bytes) -> Hash:

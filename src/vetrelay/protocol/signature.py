@@ -32,6 +32,10 @@ Signer = Callable[[bytes], Signature]
 """Signs signing bytes. Code that signs takes this, never an identity."""
 
 
+# Whoever checks a statement asks for its bytes three times in a row: to read it, to name it, to verify it.
+_content = lru_cache(maxsize=32)(unb64)
+
+
 class Signed(Body, frozen=True):
     """A statement in wire form: its type, its exact bytes, its signatures."""
 
@@ -41,7 +45,7 @@ class Signed(Body, frozen=True):
 
     def content(self) -> bytes:
         """The exact body bytes. Raises Refusal `bad_base64`."""
-        return unb64(self.body)
+        return _content(self.body)
 
     def entry_id(self) -> EntryId:
         """SHA-256 of the signing bytes: what equality and references mean."""

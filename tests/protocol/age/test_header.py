@@ -18,7 +18,7 @@ from vetrelay.protocol.age.header import (
     parse_header,
     render_header,
 )
-from vetrelay.protocol.age.stanza import Stanza, encode_base64
+from vetrelay.protocol.age.stanza import Stanza, encode_base64, hybrid_encapsulation
 
 FILE_KEY = bytes(range(16))
 ENCAPSULATION = bytes(range(256)) * 4 + bytes(64) + bytes([9]) + bytes(31)
@@ -210,3 +210,33 @@ SHAPES = {
 def test_a_relay_refuses_another_shape(raw: bytes, code: str) -> None:
     """N06, N11, N20: exactly the recipients, exactly the hybrid, exactly the header."""
     assert code == code_of(lambda: check_sealed_shape(raw, 2))
+
+
+PLACES = st.integers(0, len(GOOD) - 1) | st.integers(1_520, 1_590) | st.integers(len(GOOD) - 60, len(GOOD) - 1)
+
+
+@given(
+    PLACES, st.sampled_from(b"AQgwEB09+/-_=> \n\r."), st.sampled_from(["change", "insert", "remove"]), st.integers(1, 3)
+)
+def test_a_look_at_the_layout_says_nothing_but_what_the_parser_says(
+    at: int, byte: int, how: str, recipients: int
+) -> None:
+    """The quick check of a sealed header takes no header that the slow one refuses, wherever a byte differs."""
+    changed = GOOD[:at] + (b"" if how == "remove" else bytes([byte])) + GOOD[at + (how != "insert") :]
+    for raw in (GOOD, changed):
+        try:
+            check_sealed_shape(raw, recipients)
+        except Refusal:
+            continue
+        header = parse_header(raw)
+        assert (len(raw), recipients) == (header.size_bytes, len(header.stanzas))
+        for stanza in header.stanzas:
+            hybrid_encapsulation(stanza)
+
+
+@pytest.mark.parametrize("point", [0, 1, 2**255 - 20, 2**255 - 19, 2**255 - 18, 2**255 + 1])
+def test_a_low_order_point_is_refused_by_the_layout_alone_too(point: int) -> None:
+    """An encapsulation whose classical half everybody can open is no encapsulation."""
+    weak = ENCAPSULATION[:-32] + point.to_bytes(32, "little")
+    stanza = Stanza("mlkem768x25519", (encode_base64(weak).decode(),), bytes(32))
+    assert "age_header" == code_of(lambda: check_sealed_shape(render_header([stanza], FILE_KEY), 1))

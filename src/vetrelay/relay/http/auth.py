@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from vetrelay.errors import Refusal
 from vetrelay.protocol.ids import DeviceId
@@ -22,7 +22,7 @@ STATEMENTS: Final = web.AppKey[Pace]("statements", Pace)
 
 async def require_device(request: web.Request) -> AskingDevice:
     """The active device whose bearer this request shows. Raises Refusal `no_session`."""
-    scheme, _, untrusted_bearer = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, untrusted_bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     if scheme.lower() != "bearer" or len(untrusted_bearer) != BEARER_CHARS:
         raise Refusal("no_session")
     return await asking_device(request.app[RELAY], untrusted_bearer)
@@ -35,8 +35,9 @@ async def optional_device(request: web.Request) -> AskingDevice | None:
 
 def keep_pace(request: web.Request, pace: web.AppKey[Pace], device: DeviceId, *, per_minute: int) -> None:
     """Count one more request of a device. Raises Refusal `too_fast`."""
-    allowances = request.app[pace]
-    allowances[device] = spend(allowances.get(device), now_ms=request.app[RELAY].now_ms(), per_minute=per_minute)
+    app = request.app
+    allowances = app[pace]
+    allowances[device] = spend(allowances.get(device), now_ms=app[RELAY].now_ms(), per_minute=per_minute)
     allowances.move_to_end(device)
     if len(allowances) > PACED_DEVICES:
         allowances.popitem(last=False)

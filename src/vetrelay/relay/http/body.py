@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 else:
     StoredSigned = Signed  # as documented: what is stored is sent as it is, without being parsed again
 
+_JSON_HEADERS: Final = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 T = TypeVar("T")
 _DECODERS: Final[dict[type, "msgspec.json.Decoder[Any]"]] = {}
 
@@ -66,12 +67,7 @@ async def read_json(request: web.Request, kind: type[T], *, max_bytes: int = SMA
 
 def json_response(answer: Answer, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
     """An answer as JSON; never kept by anyone on the way."""
-    return web.Response(
-        body=msgspec.json.encode(answer),
-        status=status.value,
-        headers={"Cache-Control": "no-store"},
-        content_type="application/json",
-    )
+    return web.Response(body=msgspec.json.encode(answer), status=status.value, headers=_JSON_HEADERS)
 
 
 def decoded_parts(parts: Mapping[Hash, str]) -> dict[Hash, bytes]:
