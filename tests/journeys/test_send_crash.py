@@ -77,6 +77,7 @@ async def test_a_sender_killed_at_any_step_sends_exactly_once(tmp_path: Path) ->
             here.intake.end()  # adopted, and then out: what it would say of the files is not looked at here
         with sender(here, file) as dying:
             nth, killed = 1, 0
+            before = (await follow(here.veterinarian, here.case)).tail.n
             while True:
                 text = f"killed at {nth}"
                 if dying.send(text, nth=nth)["ended"] == 0:
@@ -84,11 +85,12 @@ async def test_a_sender_killed_at_any_step_sends_exactly_once(tmp_path: Path) ->
                 killed += 1
                 again = dying.send(text)
                 assert 0 == again["ended"]
-                assert await said(here) == [f"killed at {step}" for step in range(1, nth + 1)]
-                await follow(here.veterinarian, here.case)
-                assert again["entry"] == read_thread(here.veterinarian, here.case).entries[-1].entry
+                # Exactly one more position than before this command was first typed, and it is the one that was told.
+                log = (await follow(here.veterinarian, here.case)).tail.n
+                assert (before + nth, again["entry"]) == (log, here.veterinarian.journal.log(here.case)[-1].link.entry)
                 nth += 1
             print(f"killed before each of {killed} steps")
+        assert await said(here) == [f"killed at {step}" for step in range(1, nth + 1)]
         assert () == here.owner.journal.outgoing()
         home, keyring = here.owner.home, here.owner.keyring
         await here.stack.aclose()
