@@ -83,7 +83,10 @@ async def submit(
         return _accept(relay, store, now, untrusted, envelope, entry=entry, sender=sender)
 
     lookup = Lookup(case=case, envelope=envelope_id, h0s=tuple(untrusted.headers))
-    return await relay.writer.run(job, lookup=lookup)  # accepted at this instant: the COMMIT has returned
+    relay.checkpoint("submit.checked")  # E1
+    accepted = await relay.writer.run(job, lookup=lookup)  # accepted at this instant: the COMMIT has returned
+    relay.checkpoint("submit.committed")  # E3
+    return accepted
 
 
 def _check_itself(untrusted: Parcel, *, case: CaseId, envelope_id: EnvelopeId, asker: AskingDevice) -> Envelope:
@@ -216,6 +219,7 @@ def _accept(
     store.envelopes.add(stored, envelope, objects)
     if answered is not None:
         store.envelopes.rule(stored, envelope, answered=answered, time_ms=added.time_ms)
+    relay.checkpoint("submit.written")  # E2: the transaction is open
     return Accepted(receipt=added.receipt, is_new=True)
 
 
