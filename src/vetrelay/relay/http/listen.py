@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,6 +55,7 @@ async def serving(app: web.Application, sockets: Sequence[socket.socket], limits
     assert runner.server is not None
     loop, gate = asyncio.get_running_loop(), Gate(runner.server, limits, **options)
     servers: list[asyncio.Server] = []
+    paths = [Path(one.getsockname()) for one in sockets if one.family == socket.AF_UNIX]  # a closed socket forgets its own
     try:
         for one in sockets:
             create = loop.create_unix_server if one.family == socket.AF_UNIX else loop.create_server
@@ -64,10 +65,9 @@ async def serving(app: web.Application, sockets: Sequence[socket.socket], limits
         for server in servers:
             server.close()
         await runner.cleanup()
+        for path in paths:
+            path.unlink(missing_ok=True)
         for one in sockets:
-            if one.family == socket.AF_UNIX:
-                with suppress(OSError):
-                    Path(one.getsockname()).unlink()
             one.close()
 
 
