@@ -55,7 +55,9 @@ async def serving(app: web.Application, sockets: Sequence[socket.socket], limits
     assert runner.server is not None
     loop, gate = asyncio.get_running_loop(), Gate(runner.server, limits, **options)
     servers: list[asyncio.Server] = []
-    paths = [Path(one.getsockname()) for one in sockets if one.family == socket.AF_UNIX]  # a closed socket forgets its own
+    paths = [
+        Path(one.getsockname()) for one in sockets if one.family == socket.AF_UNIX
+    ]  # a closed socket forgets its own
     try:
         for one in sockets:
             create = loop.create_unix_server if one.family == socket.AF_UNIX else loop.create_server
