@@ -248,7 +248,12 @@ class ActingParty:
         return self.sign(body, by)
 
     def machines(
-        self, *, intake: "ActingParty | None" = None, bridge: "ActingParty | None" = None, by: str = FIRST
+        self,
+        *,
+        intake: "ActingParty | None" = None,
+        beside: Sequence["ActingParty"] = (),
+        bridge: "ActingParty | None" = None,
+        by: str = FIRST,
     ) -> Signed:
         """The statement that designates machines."""
         body = Machines(
@@ -256,7 +261,7 @@ class ActingParty:
             party=self.id,
             seq=self.state.seq + 1,
             prev=self.state.head,
-            intake=intake.id if intake else None,
+            intakes=tuple(sorted(party.id for party in (intake, *beside) if party)),
             bridge=bridge.id if bridge else None,
         )
         return self.sign(body, by)

@@ -39,6 +39,7 @@ from vetrelay.protocol.envelope import (
     Unit,
     View,
     recipients_of,
+    slip_units,
 )
 from vetrelay.protocol.identity import PartyKey, invitation_signer, sign_key_of
 from vetrelay.protocol.ids import CaseId, DeviceId, EntryId, Hash, PartyId, b64, sha256, unb64
@@ -340,9 +341,9 @@ class End(ActingParty):
         units = recipients_of(roster, audience, sender=self.id, own=own or self.id)
         objects = [sealed_object("manifest", text, roster, units, label=f"{case} {label}")]
         files_refs = [object_header(ref, roster, units, label=f"{case} {label} {i}") for i, ref in enumerate(files)]
-        if files and roster.intake is not None and class_ != "verdict":
-            unit = Unit(party=roster.intake, group="all", gen=roster.parties[roster.intake].generation.gen)
-            objects.append(sealed_object("slip", b'{"slip":1}', roster, (unit,), label=f"{case} {label} slip"))
+        if files and roster.intakes and class_ != "verdict":
+            intakes = slip_units(roster)
+            objects.append(sealed_object("slip", b'{"slip":1}', roster, intakes, label=f"{case} {label} slip"))
         objects += files_refs
         envelope = Envelope(
             v=1,

@@ -6,7 +6,7 @@ refused by name, because a wrong guess is worse than no guess.
 
 import re
 import tomllib
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -29,6 +29,7 @@ class RelayLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     envelopes_per_minute: Positive = 240
     statements_per_minute: Positive = 120
     open_uploads_per_device: Positive = 16
+    leases_per_device: Positive = 256
     uploads_at_once: Positive = 64
     upload_hours: Annotated[int, Meta(ge=1, le=35)] = 24
     case_bytes: Positive = 20 * GiB
@@ -53,6 +54,38 @@ class RelayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     limits: RelayLimits = RelayLimits()
 
 
+class TypeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a practice says of one type of file; what is not said stays as VetRelay ships it."""
+
+    accept: bool = True
+    file_mib: Positive | None = None
+    most: Positive | None = None
+    keep_original: bool | None = None
+    preview: bool | None = None
+
+
+class TypesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The types of files that the file check opens."""
+
+    jpeg: TypeConfig = TypeConfig()
+    png: TypeConfig = TypeConfig()
+    webp: TypeConfig = TypeConfig()
+    heic: TypeConfig = TypeConfig()
+    avif: TypeConfig = TypeConfig()
+    gif: TypeConfig = TypeConfig()
+    bmp: TypeConfig = TypeConfig()
+    tiff: TypeConfig = TypeConfig()
+    pdf: TypeConfig = TypeConfig()
+    dicom: TypeConfig = TypeConfig()
+    video: TypeConfig = TypeConfig()
+    audio: TypeConfig = TypeConfig()
+    text: TypeConfig = TypeConfig()
+    rtf: TypeConfig = TypeConfig()
+    office: TypeConfig = TypeConfig()
+    mail: TypeConfig = TypeConfig()
+    zip: TypeConfig = TypeConfig()
+
+
 class IntakeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of `vetrelay intake`."""
 
@@ -62,10 +95,14 @@ class IntakeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     code_file: str | None = None
     offer_file: str | None = None
     parallel_jobs: Annotated[int, Meta(ge=0, le=256)] = 0
-    heic: bool = True
+    clinic_patience: Annotated[int, Meta(ge=1, le=20)] = 4
+    dicom: Literal["care", "minimal", "teaching"] = "care"
+    flatten_pdf: bool = False
     wait_seconds: Positive = 25
+    lease_seconds: Annotated[int, Meta(ge=3, le=300)] = 60
     rotate_days: Positive = 7
     log_json: bool = False
+    types: TypesConfig = TypesConfig()
 
 
 def parse_config(text: str, kind: type[T]) -> T:

@@ -27,6 +27,7 @@ SENTENCES: Mapping[str, str] = {
     "bad_offer": "This device's offer is not signed by itself and by the secret; start adding the device again.",
     "device_added_twice": "This device was added before and cannot be added again; set it up anew.",
     "too_many_devices": "This party has as many devices as it can; remove one first.",
+    "too_many_intakes": "This clinic has as many file checks as it can; adopt without --beside to begin anew.",
     "too_many_rotates": "This party's keys were changed too often in the last hour; wait an hour and repeat.",
     # case chain
     "statement_repeated": "This statement is already in the log; nothing was changed.",
@@ -51,6 +52,7 @@ SENTENCES: Mapping[str, str] = {
     # relay: requests
     "no_session": "This device is not signed in (any more); sign in again.",
     "too_fast": "This device sends more at once than the relay takes; wait a little and repeat.",
+    "too_many_leases": "This device has as much work set aside as the relay takes; finish some of it first.",
     "too_slow": "The request did not arrive in time; check the connection and repeat.",
     "not_found": "There is nothing here for you; check the address, or fetch the case again.",
     "wrong_method": "That cannot be done at this address; check the client's version.",

@@ -160,7 +160,7 @@ def test_show_tells_who_can_read_and_on_whose_word(luna: tuple[str, Person], vet
     assert ("Wrenfield Practice", "clinic") == (parties["care"]["name"], parties["care"]["kind"])
     assert parties["care"]["party"] == parties["owner"]["invited_by"]
     assert ["owner"] == [device["role"] for device in parties["owner"]["devices"]]
-    assert ("intake", "machine") == (shown["file_check"]["role"], shown["file_check"]["kind"])
+    assert [("intake", "machine")] == [(one["role"], one["kind"]) for one in shown["file_checks"]]
     assert ("open", "intake", []) == (shown["state"], shown["inspection"], shown["invitations"])
     text = anna.run("case", "show", case).out
     for told in ("who can read this", "Anna Meier (you)", "let in by Wrenfield Practice", "Dr. Oleander, veterinarian"):

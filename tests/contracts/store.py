@@ -15,6 +15,7 @@ from vetrelay.protocol.authority import apply_entry
 from vetrelay.protocol.log import Kind
 from vetrelay.protocol.roster import empty_roster
 from vetrelay.protocol.signature import parse_wire
+from vetrelay.relay.leases import Lease, Place
 from vetrelay.relay.policy import concerned
 from vetrelay.relay.ports import RelayServices, Store
 from vetrelay.relay.tables import Standing
@@ -128,3 +129,40 @@ class StoreContract:
             return next(store.cases.page(standing.case, after=0, limit=1000)).n
 
         assert 1 == await standing.world.relay.reader.run(first)
+
+    async def test_a_lease_is_in_force_until_its_time(
+        self, standing: StandingCase, anew: Callable[[], Awaitable[RelayServices]]
+    ) -> None:
+        """For whoever looks, in its own transaction, in the next, and in another store."""
+        relay, place, other = standing.world.relay, Place(standing.case, "one"), Place(standing.case, "two")
+        lease = Lease(place=place, device="a device", until_ms=START_MS)
+
+        def granted(store: Store) -> list[object]:
+            store.leases.grant(Lease(place=place, device="another", until_ms=START_MS + 1))
+            store.leases.grant(lease)
+            return [store.leases.in_force([place, other], now_ms=START_MS - 1)]
+
+        assert [{place: lease}] == await relay.writer.run(granted)
+        for store_of in (relay, await anew()):
+            found = await store_of.reader.run(
+                lambda store: [store.leases.in_force([place], now_ms=START_MS + late_ms) for late_ms in (-1, 0)]
+            )
+            assert [{place: lease}, {}] == found
+            counts = await store_of.reader.run(
+                lambda store: [store.leases.count(device, now_ms=START_MS - 1) for device in ("a device", "another")]
+            )
+            assert [1, 0] == counts
+
+    async def test_a_lease_is_ended_by_its_device_its_verdict_or_the_sweep(self, standing: StandingCase) -> None:
+        """And by nobody else."""
+        places = [Place(standing.case, name) for name in ("given back", "answered", "over", "stays")]
+
+        def job(store: Store) -> list[object]:
+            for place in places:
+                until_ms = START_MS if place.entry == "over" else START_MS + 1
+                store.leases.grant(Lease(place=place, device="mine", until_ms=until_ms))
+            ended = [store.leases.end(places, "not mine"), store.leases.end(places[:1], "mine")]
+            store.leases.end_all(places[1])
+            return [*ended, store.leases.sweep(before_ms=START_MS), list(store.leases.in_force(places, now_ms=0))]
+
+        assert [0, 1, 1, places[3:]] == await standing.world.relay.writer.run(job)

@@ -69,6 +69,11 @@ def with_add(chain: ActingParty, /, **change: Any) -> Signed:  # any field of de
     return chain.sign(replace(_body(chain.device_add("phone")), **change))
 
 
+def with_intakes(party: ActingParty, *intakes: str) -> Signed:
+    """A machines statement that names these as they stand."""
+    return party.sign(replace(_body(party.machines()), intakes=tuple(intakes)))
+
+
 def double_signed(party: ActingParty, name: str) -> Signed:
     """An offer that its device signed twice, and no secret's holder."""
     device = party.devices.setdefault(name, device_named(f"clinic {name}"))
@@ -168,6 +173,13 @@ ATTEMPTS: dict[str, tuple[str, Attempt]] = {
     "revoking a revoked device": ("not_a_device", lambda c: c.rotate("lost phone")),
     "revoking a device twice": ("not_a_device", lambda c: c.rotate("desk", "desk")),
     "a role for a revoked device": ("not_a_device", lambda c: c.device_role("lost phone", role="desk", admin=True)),
+    # machines
+    "an intake named twice": ("bad_body", lambda c: with_intakes(c, *[named_hash("intake")] * 2)),
+    "intakes out of order": (
+        "bad_body",
+        lambda c: with_intakes(c, *sorted((named_hash("one"), named_hash("two")), reverse=True)),
+    ),
+    "nine intakes": ("bad_body", lambda c: with_intakes(c, *sorted(named_hash(f"intake {i}") for i in range(9)))),
     # place and form
     "another party": ("chain_moved", lambda c: with_add(c, party=named_hash("elsewhere"))),
     "no party": ("chain_moved", lambda c: with_add(c, party=None)),

@@ -34,7 +34,7 @@ def box(brand: bytes, *compatible: bytes) -> bytes:
         (b"II*\0\x08\0\0\0", Kind.TIFF),
         (b"MM\0*\0\0\0\x08", Kind.TIFF),
         (b"II*\0\x10\0\0\0CR\x02\0", Kind.RAW_PHOTO),
-        (b"BM" + (30).to_bytes(4, "little") + bytes(24), Kind.BMP),
+        (b"BM" + (30).to_bytes(4, "little") + bytes(8) + b"\x28" + bytes(15), Kind.BMP),
         (b"%PDF-1.7\n", Kind.PDF),
         (b"  %PDF-1.7\n", Kind.TEXT),
         (bytes(128) + b"DICM" + bytes(50), Kind.DICOM),

@@ -91,13 +91,13 @@ async def test_a_slip_sealed_to_somebody_else_refuses_the_files(
 ) -> None:
     """The intake cannot open it, says so, and goes on with the next message."""
 
-    def to_the_owner(roster: Roster) -> Unit:
+    def to_the_owner(roster: Roster) -> tuple[Unit, ...]:
         (owner,) = roster.active("owner")
-        return Unit(party=owner.party, group="all", gen=0)
+        return (Unit(party=owner.party, group="all", gen=0),)
 
     async with visit(here, "not for the intake") as case:
         with monkeypatch.context() as bent:
-            bent.setattr(drafts, "slip_unit", to_the_owner)
+            bent.setattr(drafts, "slip_units", to_the_owner)
             entry = await case.checked(await case.send(FILES))
         after = await case.checked(await case.send({"three.jpg": photo()}))
     assert [("refused", "slip_unusable")] * 2 == [(file.verdict, file.reason) for file in entry.attachments]

@@ -27,7 +27,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
 async def without_intake(veterinarian: End) -> None:
     """The clinic no longer has a file check."""
     party = await own_party(veterinarian)
-    statement = Machines(v=VERSION, party=party.id, seq=party.seq + 1, prev=party.head, intake=None, bridge=None)
+    statement = Machines(v=VERSION, party=party.id, seq=party.seq + 1, prev=party.head, intakes=(), bridge=None)
     signed = sign("party", statement, [veterinarian.device.signer])
     await veterinarian.api.append_party(party.id, render({"entry": signed, "boxes": {}}))
 

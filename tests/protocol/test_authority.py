@@ -21,6 +21,7 @@ from tests.chains import (
 from vetrelay.protocol.authority import apply_entry
 from vetrelay.protocol.case import Exported, Hold, MemberRole
 from vetrelay.protocol.derive import derive
+from vetrelay.protocol.envelope import slip_units
 from vetrelay.protocol.identity import sign_key_of, signer_from
 from vetrelay.protocol.log import Kind
 from vetrelay.protocol.party import parse_statement
@@ -111,14 +112,29 @@ def test_the_intake_is_what_the_first_clinics_chain_designates() -> None:
     """(chapter 9) Withdrawn, replaced, and given back."""
     running, clinic, intake, _ = clinic_case()
     other = ActingParty("another intake", "machine")
-    seen = [running.roster.intake]
+    seen = [running.roster.intakes]
     for designated in (None, other, intake):
         clinic.take(clinic.machines(intake=designated))
         if designated is other:
             running.tell(other)
         running.tell(clinic)
-        seen.append(running.roster.intake)
-    assert [intake.id, None, other.id, intake.id] == seen
+        seen.append(running.roster.intakes)
+    assert [(intake.id,), (), (other.id,), (intake.id,)] == seen
+
+
+def test_several_intakes_stand_side_by_side() -> None:
+    """By party id, each once its chain is there; a slip is for all of them."""
+    running, clinic, intake, _ = clinic_case()
+    second, unseen = ActingParty("second intake", "machine"), ActingParty("unseen intake", "machine")
+    running.tell(second)
+    clinic.take(clinic.machines(intake=intake, beside=[second, unseen]))
+    running.tell(clinic)
+    assert tuple(sorted((intake.id, second.id))) == running.roster.intakes
+    assert running.roster.intakes == tuple(unit.party for unit in slip_units(running.roster))
+    assert ["intake", "intake", None] == [running.roster.role_of(one.id) for one in (intake, second, unseen)]
+    found = running.roster.device(second.device().id)
+    assert found is not None
+    assert second.id == found[0]
 
 
 def test_a_machine_is_the_intake_only_once_its_chain_is_in_the_log() -> None:
@@ -126,9 +142,9 @@ def test_a_machine_is_the_intake_only_once_its_chain_is_in_the_log() -> None:
     clinic, intake = ActingParty("clinic", "clinic"), ActingParty("intake", "machine")
     clinic.take(clinic.machines(intake=intake))
     running = open_case(clinic)
-    assert running.roster.intake is None
+    assert () == running.roster.intakes
     running.tell(intake)
-    assert intake.id == running.roster.intake
+    assert (intake.id,) == running.roster.intakes
 
 
 @pytest.mark.parametrize("kind", ["household", "clinic"])
@@ -138,7 +154,7 @@ def test_only_a_machine_can_be_the_intake(kind: str) -> None:
     somebody = ActingParty("somebody", kind)  # type: ignore[arg-type]  # both are kinds
     clinic.take(clinic.machines(intake=somebody))
     running = open_case(clinic, machines=[somebody])
-    assert running.roster.intake is None
+    assert () == running.roster.intakes
 
 
 def test_a_member_is_not_the_intake_besides() -> None:
@@ -148,7 +164,7 @@ def test_a_member_is_not_the_intake_besides() -> None:
     running.admit(machine, "bridge", by=clinic)
     clinic.take(clinic.machines(intake=machine))
     running.tell(clinic)
-    assert (None, "bridge") == (running.roster.intake, running.roster.role_of(machine.id))
+    assert ((), "bridge") == (running.roster.intakes, running.roster.role_of(machine.id))
 
 
 def test_the_second_clinics_intake_takes_over_only_when_the_first_leaves() -> None:
@@ -157,9 +173,9 @@ def test_the_second_clinics_intake_takes_over_only_when_the_first_leaves() -> No
     second.take(second.machines(intake=machine))
     running, clinic, intake, _ = clinic_case(second)
     running.tell(machine)
-    assert intake.id == running.roster.intake
+    assert (intake.id,) == running.roster.intakes
     running.remove(clinic, "care", by=clinic)
-    assert (machine.id, running.n) == (running.roster.intake, running.roster.narrowed_n)
+    assert ((machine.id,), running.n) == (running.roster.intakes, running.roster.narrowed_n)
 
 
 def test_a_clinic_that_waited_longest_does_not_displace_the_intake_when_it_is_approved() -> None:
@@ -175,9 +191,9 @@ def test_a_clinic_that_waited_longest_does_not_displace_the_intake_when_it_is_ap
     running.join(late, running.invite(owner, "care"), "care", second=signer_from(derive(door, "door/sign")))
     for machine in machines.values():
         running.tell(machine)
-    assert machines["late"].id == running.roster.intake
+    assert (machines["late"].id,) == running.roster.intakes
     running.approve(early, "care", by=late)
-    assert machines["late"].id == running.roster.intake
+    assert (machines["late"].id,) == running.roster.intakes
 
 
 # --- narrowing --------------------------------------------------------------------------------------------------------

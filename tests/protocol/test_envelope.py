@@ -18,7 +18,7 @@ from vetrelay.protocol.envelope import (
     check_sender,
     parse_envelope,
     recipients_of,
-    slip_unit,
+    slip_units,
 )
 from vetrelay.protocol.statement import render
 
@@ -173,10 +173,10 @@ def test_a_slip_is_for_the_intake_alone() -> None:
     intake = parties["intake"]
     intake.take(intake.rotate())
     running.tell(intake)
-    assert (intake.id, 1) == (slip_unit(running.roster).party, slip_unit(running.roster).gen)
+    assert [(intake.id, 1)] == [(unit.party, unit.gen) for unit in slip_units(running.roster)]
     parties["care"].take(parties["care"].machines())
     running.tell(parties["care"])
-    assert "no_intake" == refusal_of(slip_unit, running.roster)
+    assert "no_intake" == refusal_of(slip_units, running.roster)
 
 
 def test_an_addition_between_view_and_position_does_no_harm() -> None:

@@ -90,9 +90,9 @@ def test_a_door_and_machines_are_the_clinics_newest_word() -> None:
         assert [closed] == [door.closed for door in clinic.state.doors.values()]
     clinic.take(clinic.machines(intake=intake))
     clinic.take(clinic.machines(intake=intake, bridge=bridge))
-    assert (intake.id, bridge.id) == (clinic.state.intake, clinic.state.bridge)
+    assert ((intake.id,), bridge.id) == (clinic.state.intakes, clinic.state.bridge)
     clinic.take(clinic.machines())
-    assert (None, None) == (clinic.state.intake, clinic.state.bridge)
+    assert ((), None) == (clinic.state.intakes, clinic.state.bridge)
 
 
 def test_thirty_two_devices_are_the_most() -> None:

@@ -122,7 +122,7 @@ def test_whoever_could_approve_a_newcomer_may_decline_it(role: MemberRole) -> No
 def test_before_its_first_entry_a_case_has_nobody() -> None:
     """No policy, no members, no intake."""
     empty = empty_roster(RELAY, named_hash("case"))
-    assert ((), None, None, 0) == (empty.active(), empty.intake, empty.policy, empty.n)
+    assert ((), (), None, 0) == (empty.active(), empty.intakes, empty.policy, empty.n)
 
 
 def test_sixty_four_parties_are_the_most_and_the_intake_is_one_of_them() -> None:

@@ -74,7 +74,7 @@ async def test_a_machine_that_becomes_the_file_check_is_up_to_date(standing: Sta
     assert 0 == await generation(standing, machine)
     assert 201 == (await clinic.remove(case, clinic, "care")).status
     roster = (await other.know(case)).roster
-    assert (machine.id, 1) == (roster.intake, roster.parties[machine.id].generation.gen)
+    assert ((machine.id,), 1) == (roster.intakes, roster.parties[machine.id].generation.gen)
 
 
 def test_boxes_are_what_their_hashes_say_and_not_too_large(standing: StandingCase) -> None:

@@ -14,7 +14,7 @@ from vetrelay.relay.turns import Turns
 from vetrelay.relay.upload import create
 
 P = b64(sha256(PHOTO))
-NOTHING = Swept(uploads=0, incoming=0, payloads=0, files=0, bearers=0)
+NOTHING = Swept(uploads=0, incoming=0, payloads=0, files=0, bearers=0, leases=0)
 
 
 @pytest.fixture

@@ -330,6 +330,12 @@ class Statements:
         return [[each.time_ms, int(each.kind), self.index(each.signed)] for each in logged]
 
 
+def with_intakes(clinic: ActingParty) -> Signed:
+    """A clinic's word that three machines check its files."""
+    first, *others = (ActingParty(f"intake {number}", "machine") for number in range(3))
+    return clinic.machines(intake=first, beside=others)
+
+
 # All of them are in tests/hostile/test_party_chain.py; a public key of 1,216 bytes makes each statement large.
 PARTY_ATTEMPTS = (
     "N21 device.add by a desk",
@@ -352,6 +358,9 @@ PARTY_ATTEMPTS = (
     "the last admin revokes itself",
     "the last admin steps down",
     "revoking a device twice",
+    "an intake named twice",
+    "intakes out of order",
+    "nine intakes",
     "no party",
     "a gap",
     "a stale prev",
@@ -385,6 +394,7 @@ def party() -> str:
         case("a household", "One device, one key.", owner.chain, "success"),
         case("a clinic", "Devices added and revoked, a kit.", clinic.chain, "success"),
         case("a machine", "Rotated, with no way back.", machine.chain, "success"),
+        case("a clinic with three intakes", "By party id.", [*clinic.chain, with_intakes(clinic)], "success"),
         case("a machine adds a device", "N21.", [*machine.chain, machine.device_add("second")], "not_admin"),
         case("a household opens a door", "N44.", [*owner.chain, owner.door(seed("door", 16))], "not_a_clinic"),
     ]
@@ -451,6 +461,16 @@ class Logs:
 
 
 Steps = Callable[[test_case_chain.Scene], object]
+
+
+def beside(scene: test_case_chain.Scene) -> None:
+    """A second intake comes into the case; a third is designated, and its chain is not there."""
+    second, third = ActingParty("second intake", "machine"), ActingParty("third intake", "machine")
+    scene.running.tell(second)
+    scene.clinic.take(scene.clinic.machines(intake=scene.intake, beside=[second, third]))
+    scene.running.tell(scene.clinic)
+
+
 GOOD: dict[str, Steps] = {
     "everybody in their place": lambda _s: None,
     "closed": lambda s: s.running.close(s.owner),
@@ -466,6 +486,7 @@ GOOD: dict[str, Steps] = {
     "a clinic comes through its door": lambda s: s.running.append(Kind.CASE, test_case_chain.with_door(s)),
     "the desk is revoked": test_case_chain.revoke_desk,
     "the intake is withdrawn": lambda s: (s.clinic.take(s.clinic.machines()), s.running.tell(s.clinic)),
+    "several intakes side by side": beside,
     "the intake rotates": lambda s: (s.intake.take(s.intake.rotate()), s.running.tell(s.intake)),
     "N50 a statement of version 2": lambda s: s.running.say(replace(s.running.written()["hold"], v=2), s.owner),
 }

@@ -180,7 +180,7 @@ def party_summary(party: Party) -> Json:
             {"key": door.key, "until": door.until_ms, "closed": door.closed}
             for door in sorted(party.doors.values(), key=lambda door: door.key)
         ],
-        "intake": party.intake,
+        "intakes": list(party.intakes),
         "bridge": party.bridge,
         "newer": party.newer,
     }
@@ -218,7 +218,7 @@ def roster_summary(roster: Roster) -> Json:
             }
             for each in sorted(roster.members.values(), key=lambda member: member.party)
         ],
-        "intake": roster.intake,
+        "intakes": list(roster.intakes),
         "invitations": sorted(roster.invitations),
         "used": sorted(roster.spent),
         "closed_invitations": sorted(roster.withdrawn),

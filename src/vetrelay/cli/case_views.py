@@ -93,7 +93,6 @@ async def show(end: End, case: str, *, as_json: bool) -> None:
 
 def _shown(thread: Thread, blocked: str | None) -> dict[str, Any]:
     roster = thread.followed.roster
-    intake = roster.intake
     return {
         "case": thread.case,
         "title": thread.title,
@@ -101,7 +100,7 @@ def _shown(thread: Thread, blocked: str | None) -> dict[str, Any]:
         "n": thread.followed.tail.n,
         "inspection": roster.policy.inspection if roster.policy else None,
         "parties": [_party(thread, party) for party in roster.members],
-        "file_check": _party(thread, intake) if intake else None,
+        "file_checks": [_party(thread, intake) for intake in roster.intakes],
         "invitations": [
             {"role": invitation.role, "by": invitation.party, "until_ms": invitation.until_ms}
             for invitation in roster.invitations.values()
@@ -155,9 +154,9 @@ def _lines(end: End, thread: Thread, blocked: str | None) -> Iterator[Line]:
     yield Line()
     yield Line(text="who checks the files", style="title")
     yield Line(text=INSPECTIONS[roster.policy.inspection] if roster.policy else "", indent=2)
-    if roster.intake:
-        yield Line(text=f"file check  fingerprint {fingerprint(roster.intake)}", indent=2)
-    elif roster.policy and roster.policy.inspection == "intake":
+    for intake in roster.intakes:
+        yield Line(text=f"file check  fingerprint {fingerprint(intake)}", indent=2)
+    if not roster.intakes and roster.policy and roster.policy.inspection == "intake":
         yield Line(text="none is in service, so no files can be sent (`vetrelay clinic adopt`)", style="warn", indent=2)
     for invitation in roster.invitations.values():
         yield Line()

@@ -37,7 +37,7 @@ async def sandbox() -> list[Check]:
     """The file check's jail, proved by its own self-test, and what it has to work with."""
     try:
         async with Inspector.start(Settings(parallel_jobs=1)) as inspector:
-            landlock, heic, magic = inspector.landlock_abi, inspector.opens_heic, inspector.has_second_opinion
+            landlock, opens, magic = inspector.landlock_abi, inspector.opens, inspector.has_second_opinion
     except Fault as fault:
         happened, _, mend = fault.sentence.partition("; ")
         mend = (

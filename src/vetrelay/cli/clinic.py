@@ -103,23 +103,30 @@ def create(name: str, person: str, code: str | None) -> None:
 
 @clinic.command("adopt")
 @click.argument("offer", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--beside", is_flag=True, help="Keep the file checks in service too: they share the work.")
 @with_end
-async def adopt_machine(end: End, offer: Path) -> None:
+async def adopt_machine(end: End, offer: Path, *, beside: bool) -> None:
     """Take a machine (the file check) into service, by the offer that it wrote on its own disk.
+
+    It takes the place of the one before. With --beside, several work side by side: each file is checked by one of them,
+    and when one dies the others finish its files.
 
     \b
     Example:
       vetrelay clinic adopt /srv/vetrelay/offers/intake.json
+      vetrelay clinic adopt --beside /mnt/second/intake.offer.json
     """
     offered = read_offer(offer)
-    party = await own_party(end)
-    before = party.intake if offered.role == "intake" else party.bridge
-    machine = await adopt(end, offered)
+    before = (await own_party(end)).seq
+    machine = await adopt(end, offered, beside=beside)
+    after = await own_party(end)
     what = "file check" if offered.role == "intake" else "email bridge"
     answer(f"{what}  fingerprint {fingerprint(machine.id)}")
-    if before == machine.id:
+    if before == after.seq:
         note("it was adopted before; nothing was changed")
     else:
         note(
             "Compare this fingerprint with the one that the machine shows at its own start. It works for all open cases now."
         )
+    if len(after.intakes) > 1:
+        note(f"{len(after.intakes)} file checks share the files now")

@@ -15,7 +15,9 @@ from vetrelay.cli.terminal import Line, answer_json, answer_lines, note, printab
 from vetrelay.cli.words import VERDICTS, amount
 from vetrelay.client.fetch import free_path
 from vetrelay.errors import Refusal
-from vetrelay.inspection.inspect import Finding, Inspector, Settings, finding_as_json
+from vetrelay.inspection.finding import Finding, finding_as_json
+from vetrelay.inspection.inspect import Inspector, Settings
+from vetrelay.inspection.wishes import Wishes
 from vetrelay.inspection.words import Verdict
 
 PURPOSES: Final = ("wound", "skin", "eye")
@@ -78,7 +80,7 @@ async def _looked_at(files: Sequence[Path], purpose: str | None, out: Path | Non
 async def _look(inspector: Inspector, path: Path, purpose: str | None, out: Path | None) -> Looked | None:
     try:
         with path.open("rb") as content:
-            finding = await inspector.inspect(content.fileno(), path.name, purpose=purpose)
+            finding = await inspector.inspect(content.fileno(), path.name, wishes=Wishes(purpose=purpose))
     except OSError:
         return None
     written = _write(finding, out) if out else ()

@@ -3,7 +3,7 @@
 import asyncio
 import io
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,6 +17,7 @@ from vetrelay.client.wire import (
     CaseInbox,
     Inbox,
     Invitation,
+    Leases,
     LogPage,
     PartyChain,
     Receipted,
@@ -25,7 +26,7 @@ from vetrelay.client.wire import (
     SessionNonce,
 )
 from vetrelay.errors import SENTENCES, Fault, Refusal, VetRelayError
-from vetrelay.protocol.ids import CaseId, EnvelopeId, Hash, PartyId, RelayId, SignKey
+from vetrelay.protocol.ids import CaseId, EntryId, EnvelopeId, Hash, PartyId, RelayId, SignKey
 from vetrelay.protocol.session import BEARER_LIFE_MS, SessionRequest
 from vetrelay.protocol.signature import Signer, sign
 from vetrelay.protocol.statement import VERSION, render
@@ -113,6 +114,15 @@ class RelayApi:
     async def acknowledge(self, upto: int) -> None:
         """Everything up to this delivery is safely ours."""
         await self._request("POST", "/v1/inbox/ack", body=render({"upto": upto}))
+
+    async def lease(self, places: Iterable[tuple[CaseId, EntryId]], *, seconds: int) -> Leases:
+        """Takes or extends leases on envelopes, at most 100 at once, so that no other intake works on them too."""
+        wanted = {"envelopes": _envelopes(places), "seconds": seconds}
+        return await self._json("POST", "/v1/inbox/lease", Leases, body=render(wanted))
+
+    async def done(self, places: Iterable[tuple[CaseId, EntryId]]) -> None:
+        """Gives leases back, at most 100 at once."""
+        await self._request("POST", "/v1/inbox/done", body=render({"envelopes": _envelopes(places)}))
 
     async def original_header(self, h0: Hash) -> bytes:
         """The header that the author signed."""
@@ -213,6 +223,10 @@ class RelayApi:
                 yield answer
         except (aiohttp.ClientError, TimeoutError, ConnectionError, ssl.SSLError) as wrong:
             raise Fault("unreachable") from wrong
+
+
+def _envelopes(places: Iterable[tuple[CaseId, EntryId]]) -> list[dict[str, str]]:
+    return [{"case": case, "entry": entry} for case, entry in places]
 
 
 def _sendable(body: Any) -> Any:

@@ -21,7 +21,7 @@ from vetrelay.protocol.envelope import (
     Unit,
     View,
     recipients_of,
-    slip_unit,
+    slip_units,
 )
 from vetrelay.protocol.ids import CaseId, EntryId, EnvelopeId, Hash, PartyId, b64, sha256, unb64
 from vetrelay.protocol.manifest import Content, FileEntry, Findings, Hints, Manifest, Slip, SlipFile, bind, pad
@@ -57,7 +57,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     audience: Audience
     content: Content
     objects: tuple[DraftObject, ...]
-    purpose: str | None
+    hints: Hints
     reply_to: EntryId | None
     derived_from: EntryId | None
     supersedes: EntryId | None
@@ -118,7 +118,7 @@ def _slip(draft: Draft, refs: dict[Hash, ObjectRef], end: End) -> Slip:
             )
             for made in draft.objects
         ),
-        hints=Hints(purpose=draft.purpose),
+        hints=draft.hints,
     )
 
 
@@ -143,8 +143,8 @@ def seal_draft(end: End, draft: Draft, followed: Followed, headers: dict[Hash, b
     }
     parts: dict[ObjectRole, Sealed] = {"manifest": _seal_part(end, _manifest(draft, refs, end), recipients)}
     if draft.class_ != "verdict" and refs and roster.policy is not None and roster.policy.inspection == "intake":
-        intake = _recipient_keys(roster, (slip_unit(roster),))
-        parts["slip"] = _seal_part(end, _slip(draft, refs, end), intake)
+        intakes = _recipient_keys(roster, slip_units(roster))
+        parts["slip"] = _seal_part(end, _slip(draft, refs, end), intakes)
     envelope = Envelope(
         v=VERSION,
         relay=roster.relay,

@@ -14,6 +14,8 @@ from vetrelay.errors import Fault, Refusal
 __all__ = ["NotSaved", "Saved", "free_path", "save_attachments", "save_object"]
 
 READY = frozenset({"clean", "converted"})
+COPIES = frozenset({"record", "viewing", "text"})
+"""What is saved of a file that was checked: previews and strips are for the screen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +65,9 @@ async def _fetched(end: End, view: ObjectView, folder: Path, name: str) -> Path:
 def _wanted(attachment: AttachmentView, *, original: bool) -> tuple[ObjectView, ...]:
     if original:
         return tuple(view for view in attachment.objects if view.role == "original")
-    if attachment.verdict not in READY:
+    copies = tuple(view for view in attachment.objects if view.role in COPIES)
+    if attachment.verdict not in READY and not copies:
         raise Refusal("not_ready" if attachment.verdict == "pending" else "needs_original")
-    copies = tuple(view for view in attachment.objects if view.role == "normalized")
     if not copies:  # the file check says that it is ready, and brings nothing
         raise Refusal("verdict_differs")
     return copies

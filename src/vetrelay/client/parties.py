@@ -15,7 +15,7 @@ from vetrelay.errors import Refusal
 from vetrelay.protocol.age.identities import HybridIdentity
 from vetrelay.protocol.identity import DeviceIdentity, PartyKey
 from vetrelay.protocol.ids import PartyId, RelayId, b64, fingerprint, sha256
-from vetrelay.protocol.party import Box, DeviceEntry, DeviceRole, KeyStep, Machines, PartyKind, genesis_by
+from vetrelay.protocol.party import MAX_INTAKES, Box, DeviceEntry, DeviceRole, KeyStep, Machines, PartyKind, genesis_by
 from vetrelay.protocol.partystate import Party, read_chain
 from vetrelay.protocol.seal import seal_bytes
 from vetrelay.protocol.signature import Signed, sign
@@ -133,10 +133,12 @@ async def own_party(end: End) -> Party:
     return party
 
 
-async def adopt(end: End, offer: MachineOffer) -> Party:
+async def adopt(end: End, offer: MachineOffer, *, beside: bool = False) -> Party:
     """Designates a machine as this clinic's, by the offer it wrote itself; repeating it changes nothing.
 
-    Raises Refusal `offer_unreadable` when offer and chain disagree, `wrong_relay`, `not_admin`, `not_a_clinic`.
+    An intake takes the place of those before it, or works `beside` them: then they share the files.
+    Raises Refusal `offer_unreadable` when offer and chain disagree, `wrong_relay`, `not_admin`, `not_a_clinic`,
+    `too_many_intakes`.
     """
     if offer.relay != end.keyring.relay:
         raise Refusal("wrong_relay")
@@ -145,16 +147,22 @@ async def adopt(end: End, offer: MachineOffer) -> Party:
     if machine.id != offer.party or machine.kind != "machine" or offer.fingerprint != fingerprint(machine.id):
         raise Refusal("offer_unreadable")
     party = await own_party(end)
-    current = party.intake if offer.role == "intake" else party.bridge
-    if current == machine.id:
+    intakes, bridge = party.intakes, party.bridge
+    if offer.role == "intake":
+        intakes = tuple(sorted({machine.id, *(intakes if beside else ())}))
+    else:
+        bridge = machine.id
+    if (intakes, bridge) == (party.intakes, party.bridge):
         return machine
+    if len(intakes) > MAX_INTAKES:
+        raise Refusal("too_many_intakes")
     statement = Machines(
         v=VERSION,
         party=party.id,
         seq=party.seq + 1,
         prev=party.head,
-        intake=machine.id if offer.role == "intake" else party.intake,
-        bridge=machine.id if offer.role == "bridge" else party.bridge,
+        intakes=intakes,
+        bridge=bridge,
     )
     signed = sign("party", statement, [end.device.signer])
     await end.api.append_party(party.id, render({"entry": signed, "boxes": {}}))

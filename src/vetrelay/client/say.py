@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from msgspec import structs
+
 from vetrelay.client.drafts import Draft, DraftObject
 from vetrelay.client.end import End
 from vetrelay.client.follow import Followed, check_may_send, follow_or_recall
@@ -16,7 +18,7 @@ from vetrelay.errors import Refusal
 from vetrelay.protocol.envelope import MAX_ATTACHMENTS, SENDS, Audience, EnvelopeClass
 from vetrelay.protocol.ids import CaseId, EntryId, b64
 from vetrelay.protocol.log import Head
-from vetrelay.protocol.manifest import Content, Names, PersonName, Text
+from vetrelay.protocol.manifest import NO_HINTS, Content, Hints, Names, PersonName, Text
 
 SAME_WISH_MS: Final = 12 * 60 * 60 * 1000
 MAX_TEXT: Final = 200_000
@@ -32,7 +34,7 @@ def draft_of(
     audience: Audience,
     content: Content,
     objects: tuple[DraftObject, ...] = (),
-    purpose: str | None = None,
+    hints: Hints = NO_HINTS,
     reply_to: EntryId | None = None,
 ) -> Draft:
     """A draft of this end's own, with a fresh envelope id."""
@@ -43,7 +45,7 @@ def draft_of(
         audience=audience,
         content=content,
         objects=objects,
-        purpose=purpose,
+        hints=hints,
         reply_to=reply_to,
         derived_from=None,
         supersedes=None,
@@ -142,7 +144,7 @@ async def say(  # one use case: one message with its files
         followed, reached = await follow_or_recall(end, case)
         class_ = speaking_class(followed, end)
         check_may_send(end, followed, reached=reached, class_=class_)
-        if files and followed.roster.intake is None:
+        if files and not followed.roster.intakes:
             raise Refusal("no_intake")
         sealed = tuple(seal_file(end, path, label=path.name) for path in files)
         objects = tuple(
@@ -155,7 +157,13 @@ async def say(  # one use case: one message with its files
             for path, made in zip(files, sealed, strict=True)
         )
         draft = draft_of(
-            end, case, class_=class_, audience="case", content=Text(text=text), objects=objects, purpose=purpose
+            end,
+            case,
+            class_=class_,
+            audience="case",
+            content=Text(text=text),
+            objects=objects,
+            hints=structs.replace(NO_HINTS, purpose=purpose),
         )
         promised = await promise_envelope(end, intent, draft, sealed)
     await deliver_all(end, before=promised.id, uploads=False)  # words keep their order; large files hold nobody up
@@ -165,4 +173,4 @@ async def say(  # one use case: one message with its files
 def own_names(end: End, title: str | None) -> Names:
     """This end's word on who it is."""
     me = PersonName(person=end.keyring.person, name=end.keyring.person_name)
-    return Names(title=title, party=end.keyring.party_name, people=(me,))
+    return Names(title=title, patient=None, party=end.keyring.party_name, people=(me,))

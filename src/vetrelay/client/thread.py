@@ -246,7 +246,7 @@ def _attachment(
     )
     derived = tuple(
         ObjectView(
-            role=part.role,
+            role=part.use,
             name=safe_name(part.name, ""),
             media_type=part.media,
             size_bytes=part.size,

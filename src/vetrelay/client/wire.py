@@ -1,6 +1,6 @@
 """What the relay answers, as values (protocol.md, chapter transport). Unknown extra fields are ignored: relays may grow."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -107,6 +107,22 @@ class Pointer(Answer, frozen=True):
     case: Hash
     n: Position
     kind: int
+
+
+class Lease(Answer, frozen=True):
+    """A word on one envelope: whose work it is, until when by the relay's clock, or that a verdict stands."""
+
+    case: Hash
+    entry: Hash
+    state: Literal["granted", "taken", "answered"]
+    until: Milliseconds | None
+
+
+class Leases(Answer, frozen=True):
+    """`POST /v1/inbox/lease`."""
+
+    leases: tuple[Lease, ...]
+    time: Milliseconds
 
 
 class Inbox(Answer, frozen=True):

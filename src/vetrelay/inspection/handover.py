@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from vetrelay.inspection.source import DescriptorSource, Source
+
 _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 _UNCHANGING = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK
 _COPY_STEP_BYTES = 1 << 20
@@ -21,7 +23,6 @@ class Handover:
 
     descriptor: int
     size_bytes: int
-    head: bytes
 
 
 def memory() -> int:
@@ -44,41 +45,35 @@ def is_sealed(descriptor: int) -> bool:
 
 
 @contextlib.contextmanager
-def handed_over(content: bytes | int, *, most_bytes: int, head_bytes: int) -> Iterator[Handover]:
+def handed_over(source: Source, *, most_bytes: int, head_bytes: int) -> Iterator[Handover]:
     """Content as the jail takes it. Of a file above `most_bytes` only `head_bytes` are copied: it is sniffed, not opened.
 
-    A descriptor given by the caller stays the caller's and is not closed. Raises OSError.
+    What is behind a sealed descriptor already is passed on as it is. Raises OSError.
     """
-    if isinstance(content, int):
-        size_bytes = os.fstat(content).st_size
-        if is_sealed(content):
-            yield Handover(descriptor=content, size_bytes=size_bytes, head=os.pread(content, head_bytes, 0))
-            return
-    else:
-        size_bytes = len(content)
+    size_bytes = source.size_bytes
     wanted_bytes = size_bytes if size_bytes <= most_bytes else min(size_bytes, head_bytes)
+    if isinstance(source, DescriptorSource) and wanted_bytes == size_bytes and is_sealed(source.descriptor):
+        yield Handover(descriptor=source.descriptor, size_bytes=size_bytes)
+        return
     copy = memory()
     try:
-        if isinstance(content, int):
-            _copy_from_descriptor(content, copy, wanted_bytes)
-        else:
-            _write_all(copy, memoryview(content)[:wanted_bytes])
+        copied_bytes = _copy(source, copy, wanted_bytes)
         # Whoever shortens the file while it is copied gets it judged as it was then.
-        copied_bytes = os.fstat(copy).st_size
         size_bytes = size_bytes if copied_bytes == wanted_bytes else copied_bytes
-        yield Handover(descriptor=seal(copy), size_bytes=size_bytes, head=os.pread(copy, head_bytes, 0))
+        yield Handover(descriptor=seal(copy), size_bytes=size_bytes)
     finally:
         os.close(copy)
 
 
-def _copy_from_descriptor(source: int, target: int, wanted_bytes: int) -> None:
+def _copy(source: Source, target: int, wanted_bytes: int) -> int:
     position = 0
     while position < wanted_bytes:
-        step = os.pread(source, min(_COPY_STEP_BYTES, wanted_bytes - position), position)
+        step = source.read(position, min(_COPY_STEP_BYTES, wanted_bytes - position))
         if not step:
-            return
+            break
         _write_all(target, memoryview(step))
         position += len(step)
+    return position
 
 
 def _write_all(descriptor: int, content: memoryview) -> None:

@@ -43,6 +43,12 @@ class Kind(IntEnum):
     TNEF = 69
     ZIP = 70
     GZIP = 71
+    DOCX = 72
+    XLSX = 73
+    ODT = 74
+    CSV = 75
+    JSON = 76
+    MARKDOWN = 77
     SVG = 96
     HTML = 97
     POSTSCRIPT = 98
@@ -71,9 +77,10 @@ class Family(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindFacts:
-    """One kind: its media type, its family, the extensions it is known by, and the reason it is not opened.
+    """One kind: its media type, its family, the extensions it is known by, and the reason where nothing opens it.
 
-    The first extension is the right one. NONE as the reason: it is opened and rebuilt.
+    The first extension is the right one. For a kind that `vetrelay.inspection.policy` has a row for, the reason is said
+    only on a machine that lacks its decoder.
     """
 
     media_type: str
@@ -82,43 +89,49 @@ class KindFacts:
     not_opened: Reason
 
 
-def _row(media_type: str, family: Family, extensions: str, not_opened: Reason = Reason.NONE) -> KindFacts:
+def _row(media_type: str, family: Family, extensions: str, not_opened: Reason = Reason.HELD_TYPE_UNKNOWN) -> KindFacts:
     return KindFacts(media_type=media_type, family=family, extensions=tuple(extensions.split()), not_opened=not_opened)
 
 
 _P, _R, _W, _Z, _N = Family.PICTURE, Family.RECORDING, Family.WRITING, Family.PACKED, Family.NEVER_TAKEN
-_NO = Reason.TYPE_NOT_TAKEN
+_NO, _CARE, _MUTE = Reason.TYPE_NOT_TAKEN, Reason.OPEN_WITH_CARE, Reason.RECORDING_NOT_SUPPORTED
 
 KINDS: Mapping[Kind, KindFacts] = {
-    Kind.UNKNOWN: _row("application/octet-stream", Family.UNKNOWN, "", Reason.HELD_TYPE_UNKNOWN),
+    Kind.UNKNOWN: _row("application/octet-stream", Family.UNKNOWN, ""),
     Kind.JPEG: _row("image/jpeg", _P, "jpg jpeg jpe jfif mpo"),
     Kind.PNG: _row("image/png", _P, "png apng"),
     Kind.WEBP: _row("image/webp", _P, "webp"),
-    Kind.HEIC: _row("image/heic", _P, "heic heif hif"),
-    Kind.GIF: _row("image/gif", _P, "gif", Reason.HELD_TYPE_GIF),
-    Kind.TIFF: _row("image/tiff", _P, "tiff tif", Reason.HELD_TYPE_TIFF),
-    Kind.BMP: _row("image/bmp", _P, "bmp dib", Reason.HELD_TYPE_BMP),
-    Kind.AVIF: _row("image/avif", _P, "avif", Reason.HELD_TYPE_AVIF),
-    Kind.PDF: _row("application/pdf", Family.PDF, "pdf", Reason.HELD_TYPE_PDF),
-    Kind.DICOM: _row("application/dicom", Family.DICOM, "dcm dicom", Reason.HELD_TYPE_DICOM),
-    Kind.MP4: _row("video/mp4", _R, "mp4 m4v 3gp", Reason.HELD_TYPE_VIDEO),
-    Kind.QUICKTIME: _row("video/quicktime", _R, "mov qt", Reason.HELD_TYPE_VIDEO),
-    Kind.WEBM: _row("video/webm", _R, "webm mkv", Reason.HELD_TYPE_VIDEO),
-    Kind.AVI: _row("video/x-msvideo", _R, "avi", Reason.HELD_TYPE_VIDEO),
-    Kind.MP3: _row("audio/mpeg", _R, "mp3", Reason.HELD_TYPE_AUDIO),
-    Kind.M4A: _row("audio/mp4", _R, "m4a", Reason.HELD_TYPE_AUDIO),
-    Kind.OGG: _row("audio/ogg", _R, "ogg opus oga", Reason.HELD_TYPE_AUDIO),
-    Kind.WAV: _row("audio/wav", _R, "wav", Reason.HELD_TYPE_AUDIO),
-    Kind.FLAC: _row("audio/flac", _R, "flac", Reason.HELD_TYPE_AUDIO),
-    Kind.AMR: _row("audio/amr", _R, "amr", Reason.HELD_TYPE_AUDIO),
-    Kind.TEXT: _row("text/plain", _W, "txt csv tsv json md log xml yaml yml ini", Reason.HELD_TYPE_TEXT),
-    Kind.RTF: _row("application/rtf", _Z, "rtf", Reason.HELD_TYPE_RTF),
-    Kind.OFFICE_ZIP: _row("application/zip", _Z, "docx xlsx pptx odt ods odp docm xlsm", Reason.HELD_TYPE_OFFICE),
-    Kind.OFFICE_OLE: _row("application/x-ole-storage", _Z, "doc xls ppt msg", Reason.HELD_TYPE_OFFICE),
-    Kind.MAIL: _row("message/rfc822", _W, "eml", Reason.HELD_TYPE_MAIL),
-    Kind.TNEF: _row("application/ms-tnef", _W, "tnef", Reason.HELD_TYPE_MAIL),
-    Kind.ZIP: _row("application/zip", _Z, "zip", Reason.HELD_TYPE_ARCHIVE),
-    Kind.GZIP: _row("application/gzip", _Z, "gz tgz", Reason.HELD_TYPE_ARCHIVE),
+    Kind.HEIC: _row("image/heic", _P, "heic heif hif", Reason.HEIC_NOT_SUPPORTED),
+    Kind.GIF: _row("image/gif", _P, "gif"),
+    Kind.TIFF: _row("image/tiff", _P, "tiff tif"),
+    Kind.BMP: _row("image/bmp", _P, "bmp dib"),
+    Kind.AVIF: _row("image/avif", _P, "avif"),
+    Kind.PDF: _row("application/pdf", Family.PDF, "pdf"),
+    Kind.DICOM: _row("application/dicom", Family.DICOM, "dcm dicom ima"),
+    Kind.MP4: _row("video/mp4", _R, "mp4 m4v 3gp", _MUTE),
+    Kind.QUICKTIME: _row("video/quicktime", _R, "mov qt", _MUTE),
+    Kind.WEBM: _row("video/webm", _R, "webm mkv", _MUTE),
+    Kind.AVI: _row("video/x-msvideo", _R, "avi", _MUTE),
+    Kind.MP3: _row("audio/mpeg", _R, "mp3", _MUTE),
+    Kind.M4A: _row("audio/mp4", _R, "m4a", _MUTE),
+    Kind.OGG: _row("audio/ogg", _R, "ogg opus oga", _MUTE),
+    Kind.WAV: _row("audio/wav", _R, "wav", _MUTE),
+    Kind.FLAC: _row("audio/flac", _R, "flac", _MUTE),
+    Kind.AMR: _row("audio/amr", _R, "amr", _MUTE),
+    Kind.TEXT: _row("text/plain", _W, "txt tsv log xml yaml yml ini"),
+    Kind.CSV: _row("text/csv", _W, "csv"),
+    Kind.JSON: _row("application/json", _W, "json"),
+    Kind.MARKDOWN: _row("text/markdown", _W, "md markdown"),
+    Kind.RTF: _row("application/rtf", _Z, "rtf"),
+    Kind.DOCX: _row("application/vnd.openxmlformats-officedocument.wordprocessingml.document", _Z, "docx"),
+    Kind.XLSX: _row("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", _Z, "xlsx"),
+    Kind.ODT: _row("application/vnd.oasis.opendocument.text", _Z, "odt"),
+    Kind.OFFICE_ZIP: _row("application/zip", _Z, "pptx ods odp docm xlsm pptm dotx dotm xltx xltm", _CARE),
+    Kind.OFFICE_OLE: _row("application/x-ole-storage", _Z, "doc xls ppt msg", _CARE),
+    Kind.MAIL: _row("message/rfc822", _W, "eml"),
+    Kind.TNEF: _row("application/ms-tnef", _W, "tnef"),
+    Kind.ZIP: _row("application/zip", _Z, "zip"),
+    Kind.GZIP: _row("application/gzip", _N, "gz tgz", _NO),
     Kind.SVG: _row("image/svg+xml", _N, "svg", _NO),
     Kind.HTML: _row("text/html", _N, "html htm xhtml", _NO),
     Kind.POSTSCRIPT: _row("application/postscript", _N, "ps eps", _NO),
@@ -142,4 +155,3 @@ KIND_BY_MEDIA_TYPE: Mapping[str, Kind] = {
     "image/heif": Kind.HEIC,
     "image/apng": Kind.PNG,
 }
-OPENED_KINDS = frozenset(kind for kind, facts in KINDS.items() if facts.not_opened is Reason.NONE)

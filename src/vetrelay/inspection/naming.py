@@ -23,8 +23,7 @@ def safe_name(name: str, extension: str) -> str:
     name of a Windows device. Two different names may give the same result: whoever saves must not overwrite.
     """
     last_part = re.split(r"[/\\]", unicodedata.normalize("NFC", _without_surrogates(name)))[-1]
-    seen = "".join(" " if unicodedata.category(sign) == "Zs" else sign for sign in last_part if _is_seen(sign))
-    cleaned = _FORBIDDEN.sub("_", seen)
+    cleaned = _FORBIDDEN.sub("_", _seen(last_part))
     stem, dot, own = cleaned.rpartition(".")
     if not dot or own.strip().lower() not in KIND_BY_EXTENSION:
         stem, own = cleaned, ""
@@ -33,6 +32,15 @@ def safe_name(name: str, extension: str) -> str:
     if _DEVICES.match(stem.partition(".")[0].strip()):
         stem = f"_{stem}"
     return f"{stem}.{ending}" if ending else stem
+
+
+def visible(text: str) -> str:
+    """A stranger's short text on one line, without anything that is not seen."""
+    return " ".join(_seen(_without_surrogates(text)).split())
+
+
+def _seen(text: str) -> str:
+    return "".join(" " if unicodedata.category(sign) == "Zs" else sign for sign in text if _is_seen(sign))
 
 
 def _without_surrogates(name: str) -> str:

@@ -24,7 +24,7 @@ from typing import Self
 from vetrelay.errors import Fault
 from vetrelay.inspection.frames import DONE, REPORT_BYTES, Exit, Garbled, Request, decode_report, encode_request
 from vetrelay.inspection.policy import Limits
-from vetrelay.inspection.zygote import KILL, READY
+from vetrelay.inspection.zygote import KILL, READY, Abilities, decode_ready
 
 WORKER_COMMAND = (sys.executable, "-I", "-m", "vetrelay.inspection.worker")
 # A clean environment: no key, no path of ours, no locale. One malloc arena keeps threads from reserving address space;
@@ -34,7 +34,7 @@ _ENVIRONMENT = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "PATH": "/usr/bin:/bin:/sbin:/usr/sbin",
 }
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 # A killed job is reported at once; silence for this long means that the zygote hangs.
 _GRACE_SECONDS = 10.0
 # A job that has closed its answer has only to be taken down by the kernel.
@@ -74,8 +74,7 @@ class Zygote:
         self._leaving: asyncio.Task[int] | None = None
         self.lost = False
         self.landlock_abi = 0
-        self.has_second_opinion = False
-        self.opens_heic = False
+        self.abilities = Abilities(second_opinion=False, opens=frozenset())
 
     @classmethod
     async def start(cls, command: Sequence[str] = WORKER_COMMAND, *options: str) -> Self:
@@ -107,8 +106,7 @@ class Zygote:
         if len(ready) != READY.size:
             await self.close()
             raise Fault("no_sandbox" if self._process.returncode == Exit.NO_SANDBOX else "sandbox_failed")
-        self.landlock_abi, second_opinion, heic = READY.unpack(ready)
-        self.has_second_opinion, self.opens_heic = bool(second_opinion), bool(heic)
+        self.landlock_abi, self.abilities = decode_ready(ready)
 
     @property
     def pid(self) -> int:

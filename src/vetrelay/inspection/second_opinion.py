@@ -11,23 +11,35 @@ from vetrelay.inspection.kinds import Kind
 
 # libmagic reads structures far into a file; the start is enough for the kinds that are opened.
 LOOK_BYTES = 4096
-_MEDIA_TYPES: Mapping[str, Kind] = {
-    "image/jpeg": Kind.JPEG,
-    "image/png": Kind.PNG,
-    "image/apng": Kind.PNG,
-    "image/vnd.mozilla.apng": Kind.PNG,
-    "image/webp": Kind.WEBP,
-    "image/heic": Kind.HEIC,
-    "image/heif": Kind.HEIC,
-    "image/heic-sequence": Kind.HEIC,
-    "image/heif-sequence": Kind.HEIC,
-}
+_HEIF = frozenset({"image/heic", "image/heif", "image/heic-sequence", "image/heif-sequence"})
+_PNG = frozenset({"image/png", "image/apng", "image/vnd.mozilla.apng"})
 
-SecondOpinion = Callable[[bytes], Kind]
+ACCEPTED: Mapping[Kind, frozenset[str]] = {
+    Kind.JPEG: frozenset({"image/jpeg"}),
+    Kind.PNG: _PNG,
+    Kind.WEBP: frozenset({"image/webp"}),
+    Kind.HEIC: _HEIF,
+    Kind.GIF: frozenset({"image/gif"}),
+    Kind.TIFF: frozenset({"image/tiff"}),
+    Kind.BMP: frozenset({"image/bmp", "image/x-ms-bmp"}),
+    Kind.AVIF: frozenset({"image/avif", "image/avif-sequence"}) | _HEIF,
+    Kind.PDF: frozenset({"application/pdf"}),
+}
+"""The media types that the decoder of each kind accepts: libmagic must say one of them."""
+
+# `DICM` at byte 128 wins over whatever stands in the 128 bytes before it: libmagic may see a JPEG or a program there.
+WITHOUT_SECOND_OPINION = frozenset({Kind.DICOM})
+
+SecondOpinion = Callable[[bytes], str]
+
+
+def agrees(opinion: str, kind: Kind) -> bool:
+    """Whether libmagic's media type is one that the decoder of this kind accepts."""
+    return kind in WITHOUT_SECOND_OPINION or opinion in ACCEPTED.get(kind, frozenset())
 
 
 def load() -> SecondOpinion | None:
-    """The second opinion, or None where there is no libmagic on this machine.
+    """The second opinion, a media type for the start of a file, or None where there is no libmagic on this machine.
 
     A bundled libmagic (pylibmagic) is only the fallback, and must be imported before `magic`: it changes how the
     library is found.
@@ -42,7 +54,7 @@ def load() -> SecondOpinion | None:
             return None
     asked = magic.Magic(mime=True)
 
-    def opinion(untrusted_head: bytes) -> Kind:
-        return _MEDIA_TYPES.get(asked.from_buffer(untrusted_head), Kind.UNKNOWN)
+    def opinion(untrusted_head: bytes) -> str:
+        return str(asked.from_buffer(untrusted_head))
 
     return opinion

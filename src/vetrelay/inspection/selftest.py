@@ -1,55 +1,59 @@
 """The self-test at start: through the real jail, or no service.
 
 It proves two things: of every zygote that its jail denies (a probe tries to open, connect, fork, exec and signal), and
-of the first that each kind of picture can be opened in it (a missing lazy import shows only inside).
+of the first of each load that every sample can be opened in it (a missing lazy import shows only inside).
 """
 
 from vetrelay.errors import Fault
-from vetrelay.inspection.frames import PROBE_PASSED, Garbled, Job, Request, decode_result
+from vetrelay.inspection import policy, sniff
+from vetrelay.inspection.answer import checked_result
+from vetrelay.inspection.ask import Ask
+from vetrelay.inspection.frames import PROBE_PASSED, Job, Request, inspecting
 from vetrelay.inspection.handover import handed_over
-from vetrelay.inspection.kinds import OPENED_KINDS, Kind
-from vetrelay.inspection.policy import HEAD_BYTES, NORMALIZED_SIDE_PX, limits_for
-from vetrelay.inspection.sandbox import End, Zygote, ZygoteLost
-from vetrelay.inspection.words import Reason
+from vetrelay.inspection.kinds import Kind
+from vetrelay.inspection.sandbox import End, Ending, Zygote, ZygoteLost
+from vetrelay.inspection.source import BytesSource
+from vetrelay.inspection.words import Reason, Verdict
+
+_GLANCE = policy.row_of({}, Kind.UNKNOWN)
 
 
 async def prove_denials(zygote: Zygote) -> None:
     """Raises Fault `no_sandbox` unless every probed act failed inside the jail."""
-    if await _run(zygote, Job.PROBE, argument=0, content=b"") != PROBE_PASSED:
+    if (await _ended(zygote, _asking(Job.PROBE), b"")).untrusted != PROBE_PASSED:
         raise Fault("no_sandbox")
 
 
-async def prove_pictures(zygote: Zygote) -> None:
-    """Raises Fault `sandbox_failed` unless samples of all opened kinds come out rebuilt.
+async def prove_samples(zygote: Zygote) -> None:
+    """Raises Fault `sandbox_failed` unless a sample of every kind that the zygote says it opens comes out rebuilt.
 
     Without a second opinion nothing is opened, so there is nothing to prove.
     """
-    if not zygote.has_second_opinion:
+    if not zygote.abilities.second_opinion:
         return
-    wanted = OPENED_KINDS if zygote.opens_heic else OPENED_KINDS - {Kind.HEIC}
     proved = set()
     index = 0
-    while sample := await _run(zygote, Job.SAMPLE, argument=index, content=b""):
+    while sample := (await _ended(zygote, _asking(Job.SAMPLE, argument=index), b"")).untrusted:
         index += 1
-        try:
-            result = decode_result(await _run(zygote, Job.INSPECT, argument=NORMALIZED_SIDE_PX, content=sample))
-        except Garbled:
-            raise Fault("sandbox_failed") from None
-        if result.reason is not Reason.NONE:
+        row = policy.row_of(policy.ROWS, sniff.kind_of(sample))
+        result = checked_result(await _ended(zygote, inspecting(row, Ask(), size_bytes=len(sample)), sample))
+        if result.reason is not Reason.NONE and result.reason.verdict is not Verdict.KEPT_SEALED:
             raise Fault("sandbox_failed")
         proved.add(result.kind)
-    if proved != wanted:
+    if proved != zygote.abilities.opens:
         raise Fault("sandbox_failed")
 
 
-async def _run(zygote: Zygote, job: Job, *, argument: int, content: bytes) -> bytes:
-    limits = limits_for(content)
-    with handed_over(content, most_bytes=limits.file_bytes, head_bytes=HEAD_BYTES) as handover:
-        request = Request(job=job, argument=argument, size_bytes=len(content), limits=limits)
+def _asking(job: Job, *, argument: int = 0) -> Request:
+    return Request(job=job, argument=argument, size_bytes=0, limits=policy.limits_of(_GLANCE, size_bytes=0))
+
+
+async def _ended(zygote: Zygote, request: Request, content: bytes) -> Ending:
+    with handed_over(BytesSource(content), most_bytes=len(content), head_bytes=0) as handover:
         try:
             ending = await zygote.run(request, handover.descriptor)
         except ZygoteLost:
             raise Fault("sandbox_failed") from None
     if ending.end is not End.FINISHED:
         raise Fault("sandbox_failed")
-    return ending.untrusted
+    return ending

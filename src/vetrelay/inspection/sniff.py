@@ -8,6 +8,7 @@ import codecs
 import re
 
 from vetrelay.inspection.kinds import Kind
+from vetrelay.inspection.outlines import bmp
 from vetrelay.inspection.outlines.outline import Content
 
 _TEXT_LOOK_BYTES = 1024
@@ -82,7 +83,7 @@ def kind_of(content: Content) -> Kind:
     for signature, kind in _AT_START:
         if head.startswith(signature):
             return kind
-    if head[:2] == b"BM" and int.from_bytes(head[2:6], "little") <= len(content) and head[6:10] == bytes(4):
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in bmp.HEADER_BYTES:
         return Kind.BMP
     if bytes(content[_ISO_SIGNATURE_AT : _ISO_SIGNATURE_AT + 5]) == b"CD001":
         return Kind.DISK_IMAGE

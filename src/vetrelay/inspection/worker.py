@@ -1,4 +1,4 @@
-"""The zygote's entry point: `python -I -m vetrelay.inspection.worker CONTROL JOBS [no-heic]`. Started, never imported.
+"""The zygote's entry point: `python -I -m vetrelay.inspection.worker CONTROL JOBS all|pictures`. Started, never imported.
 
 The only module that imports the parsers of strangers' files. It warms every code path a job takes, because inside the
 jail nothing can be imported or opened any more, and then serves.
@@ -10,80 +10,105 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-from vetrelay.inspection import second_opinion, sniff, zygote
-from vetrelay.inspection.formats import heif, image, samples
-from vetrelay.inspection.frames import Job, Result, encode_result
-from vetrelay.inspection.kinds import KINDS, OPENED_KINDS, Kind
-from vetrelay.inspection.outlines import gif, jpeg, png, webp
-from vetrelay.inspection.outlines import heif as heif_outline
-from vetrelay.inspection.outlines.outline import Content, Outline
-from vetrelay.inspection.policy import NORMALIZED_SIDE_PX
-from vetrelay.inspection.words import Reason, Unfit
+from vetrelay.inspection import policy, second_opinion, sniff, zygote
+from vetrelay.inspection.ask import Ask
+from vetrelay.inspection.formats import image
+from vetrelay.inspection.frames import Job, inspecting
+from vetrelay.inspection.kinds import KINDS, Kind
+from vetrelay.inspection.outlines.outline import Content
+from vetrelay.inspection.result import Result
+from vetrelay.inspection.resultframe import encode_result
+from vetrelay.inspection.words import Reason, Unfit, Verdict
 
-_OUTLINES: Mapping[Kind, Callable[[Content], Outline]] = {
-    Kind.JPEG: jpeg.read,
-    Kind.PNG: png.read,
-    Kind.WEBP: webp.read,
-    Kind.HEIC: heif_outline.read,
-    Kind.GIF: gif.read,
-}
-# Python imports a codec when it is first named; these are the ones that metadata may be written in.
-_CODECS = ("ascii", "latin-1", "cp1252", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32")
+# Python imports a codec when it is first named; these are the ones that text and metadata may be written in.
+_CODECS = (
+    "ascii", "latin-1", "iso8859_15", "cp1250", "cp1251", "cp1252", "cp1254", "cp437", "cp850", "utf-8", "utf-8-sig",
+    "utf-7", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "quopri", "base64", "idna", "raw_unicode_escape",
+)  # fmt: skip
 # Less than this is no file of any kind: an empty choice, or a lone start-of-image marker.
 _FEWEST_BYTES = 4
+# Documents that stand in a ZIP: the first KiB cannot always tell, the sender's word may.
+_IN_A_ZIP = frozenset({Kind.DOCX, Kind.XLSX, Kind.ODT, Kind.OFFICE_ZIP})
+
+
+class Opens(Protocol):
+    """What a module of `formats/` gives."""
+
+    def prepare(self) -> None:
+        """Loads and sets what a job needs, in the zygote."""
+
+    def samples(self) -> tuple[bytes, ...]:
+        """Tiny sound files, one for each path through the format that this machine can take."""
+
+    def normalize(self, content: Content, kind: Kind, ask: Ask) -> Result:
+        """Rebuilds one file. Raises Unfit, MemoryError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """The kinds that a module opens."""
+
+    opens: Opens
+    kinds: frozenset[Kind]
+
+
+_PICTURES = (
+    Format(
+        opens=image,
+        kinds=frozenset(
+            {Kind.JPEG, Kind.PNG, Kind.WEBP, Kind.HEIC, Kind.GIF, Kind.TIFF, Kind.BMP, Kind.AVIF},
+        ),
+    ),
+)
+FORMATS: Mapping[str, tuple[Format, ...]] = {
+    "pictures": _PICTURES,
+    "all": _PICTURES,
+}
+"""What a worker loads, by the word that it is started with. A lean one is forked faster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What this worker found on its machine."""
+    """What this worker has: libmagic's opinion, the formats by kind, the samples, and the kinds that these prove."""
 
     opinion: second_opinion.SecondOpinion | None
-    decoders: Mapping[Kind, image.Decoder]
-
-    @property
-    def heic(self) -> bool:
-        """Whether HEIC can be opened."""
-        return Kind.HEIC in self.decoders
+    formats: Mapping[Kind, Opens]
+    samples: tuple[bytes, ...] = ()
+    opens: frozenset[Kind] = frozenset()
 
 
 def inspect(task: zygote.Task, tools: Tools) -> Result:
     """One file, from its bytes to the result; a rule that says no becomes the result's reason."""
+    request = task.request
     if tools.opinion is None:
         return Result(kind=Kind.UNKNOWN, reason=Reason.NO_SECOND_OPINION)
-    if task.size_bytes < _FEWEST_BYTES:
+    if request.size_bytes < _FEWEST_BYTES:
         return Result(kind=Kind.UNKNOWN, reason=Reason.EMPTY)
     kind = sniff.kind_of(task.content)
+    if kind is Kind.ZIP and request.ask.claimed in _IN_A_ZIP:
+        kind = Kind.OFFICE_ZIP
+    objection = _objection(task, kind, tools)
+    if objection is not Reason.NONE:
+        return Result(kind=kind, reason=objection)
     try:
-        outline = _outline(task, kind, tools)
-        if tools.opinion(bytes(task.content[: second_opinion.LOOK_BYTES])) is not kind:
-            return Result(kind=kind, reason=Reason.TYPES_DISAGREE)
-        return image.normalize(
-            task.content,
-            kind=kind,
-            outline=outline,
-            decoder=tools.decoders[kind],
-            longest_side_px=task.argument,
-        )
+        return tools.formats[kind].normalize(task.content, kind, request.ask)
     except Unfit as unfit:
         return Result(kind=kind, reason=unfit.reason)
 
 
-def _outline(task: zygote.Task, kind: Kind, tools: Tools) -> Outline:
-    """The structure of a file that is to be opened. Raises Unfit for every other one."""
-    if kind in OPENED_KINDS and task.size_bytes > task.file_bytes:
-        raise Unfit(Reason.TOO_MANY_BYTES)
-    if kind in OPENED_KINDS and kind not in tools.decoders:
-        raise Unfit(Reason.HEIC_NOT_SUPPORTED)
-    outline = None
-    if kind in _OUTLINES and len(task.content) == task.size_bytes:
-        outline = _OUTLINES[kind](task.content)
-    if outline is None or kind not in OPENED_KINDS:
-        raise Unfit(KINDS[kind].not_opened)
-    if outline.moving:
-        raise Unfit(Reason.HELD_ANIMATION)
-    return outline
+def _objection(task: zygote.Task, kind: Kind, tools: Tools) -> Reason:
+    """What keeps a file from its decoder, before any of it is decoded."""
+    request = task.request
+    if kind not in tools.formats:
+        return KINDS[kind].not_opened
+    if request.size_bytes > request.ask.file_bytes or len(task.content) != request.size_bytes:
+        return Reason.TOO_MANY_BYTES
+    assert tools.opinion is not None
+    opinion = tools.opinion(bytes(task.content[: second_opinion.LOOK_BYTES]))
+    return Reason.NONE if second_opinion.agrees(opinion, kind) else Reason.TYPES_DISAGREE
 
 
 def probe() -> bytes:
@@ -108,24 +133,39 @@ def _denied(attempt: Callable[[], object]) -> bool:
     return False
 
 
-def prepare(*, heic: bool) -> Tools:
+def prepare(load: str) -> Tools:
     """Loads every library and walks every path once, in the zygote, over samples made on the spot."""
     for name in _CODECS:
         codecs.lookup(name)
-    image.prepare()
-    decoders = dict(image.DECODERS)
-    if heic and (heic_decoder := heif.decoder()) is not None:
-        decoders[Kind.HEIC] = heic_decoder
-    tools = Tools(opinion=second_opinion.load(), decoders=decoders)
-    for sample in samples.make(heic=tools.heic):
-        task = zygote.Task(content=sample, size_bytes=len(sample), argument=NORMALIZED_SIDE_PX, file_bytes=len(sample))
-        inspect(task, tools)
-    return tools
+    chosen = FORMATS[load]
+    for one in chosen:
+        one.opens.prepare()
+    tools = Tools(
+        opinion=second_opinion.load(),
+        formats={kind: one.opens for one in chosen for kind in one.kinds},
+        samples=tuple(sample for one in chosen for sample in one.opens.samples()),
+    )
+    if tools.opinion is None:
+        return tools
+    return replace(tools, opens=frozenset(_proved(sample, tools) for sample in tools.samples))
+
+
+def _proved(sample: bytes, tools: Tools) -> Kind:
+    """The kind of a sample that is opened as it should be. Raises RuntimeError: then this worker must not serve."""
+    result = inspect(sample_task(sample), tools)
+    if result.reason is not Reason.NONE and result.reason.verdict is not Verdict.KEPT_SEALED:
+        raise RuntimeError(f"a sample of {result.kind.name} was not opened: {result.reason.key}")
+    return result.kind
+
+
+def sample_task(sample: bytes) -> zygote.Task:
+    """A sample as a job."""
+    row = policy.row_of(policy.ROWS, sniff.kind_of(sample))
+    return zygote.Task(content=sample, request=inspecting(row, Ask(), size_bytes=len(sample)))
 
 
 def jobs_with(tools: Tools) -> Mapping[int, zygote.JobFunction]:
     """What this worker can be asked to do."""
-    made = samples.make(heic=tools.heic)
 
     def inspect_job(task: zygote.Task) -> Iterable[bytes]:
         return encode_result(inspect(task, tools))
@@ -133,14 +173,14 @@ def jobs_with(tools: Tools) -> Mapping[int, zygote.JobFunction]:
     return {
         Job.INSPECT: inspect_job,
         Job.PROBE: lambda _task: [probe()],
-        Job.SAMPLE: lambda task: made[task.argument : task.argument + 1],
+        Job.SAMPLE: lambda task: tools.samples[task.request.argument : task.request.argument + 1],
     }
 
 
 def main(arguments: list[str]) -> None:
     """Prepares, then serves until the parent goes."""
-    tools = prepare(heic="no-heic" not in arguments)
-    abilities = (tools.opinion is not None, tools.heic)
+    tools = prepare(arguments[2])
+    abilities = zygote.Abilities(second_opinion=tools.opinion is not None, opens=tools.opens)
     zygote.serve(zygote.channels(arguments), jobs_with(tools), abilities=abilities)
 
 

@@ -22,22 +22,22 @@ from mmap import mmap
 from pathlib import Path
 
 from vetrelay.inspection import kernel, lockdown, seccomp
-from vetrelay.inspection.frames import DONE, REQUEST_BYTES, Exit, Report, decode_request, encode_report
+from vetrelay.inspection.frames import DONE, REQUEST_BYTES, Exit, Report, Request, decode_request, encode_report
+from vetrelay.inspection.kinds import Kind
 
-READY = struct.Struct("<BBB")
+READY = struct.Struct("<BB16s")
 KILL = struct.Struct("<Q")
+_KIND_BYTES = 16  # one bit for each kind
 _EXIT_CRASHED = 70
 _THREADS_END_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What a job is given: the mapped content (maybe only the head of `size_bytes`) and one number."""
+    """What a job is given: the mapped content (maybe only the head of `request.size_bytes`), and what is asked."""
 
     content: mmap | bytes
-    size_bytes: int
-    file_bytes: int
-    argument: int
+    request: Request
 
 
 # A job gives the parts of its answer; they are written to descriptor 3 one after the other.
@@ -51,11 +51,31 @@ def channels(arguments: Sequence[str]) -> Channels:
     return control, job_channel
 
 
-def serve(channels: Channels, jobs: Mapping[int, JobFunction], *, abilities: tuple[bool, bool]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abilities:
+    """What a worker tells its parent of itself: whether it has libmagic's second opinion, and what it opens."""
+
+    second_opinion: bool
+    opens: frozenset[Kind]
+
+    def encode(self, landlock_abi: int) -> bytes:
+        """The message that says that the zygote is ready."""
+        bits = sum(1 << kind for kind in self.opens)
+        return READY.pack(landlock_abi, self.second_opinion, bits.to_bytes(_KIND_BYTES, "little"))
+
+
+def decode_ready(message: bytes) -> tuple[int, Abilities]:
+    """The zygote's Landlock version and abilities; the zygote has seen no stranger's byte (struct.error)."""
+    landlock_abi, second_opinion, raw = READY.unpack(message)
+    bits = int.from_bytes(raw, "little")
+    opens = frozenset(kind for kind in Kind if bits >> kind & 1)
+    return landlock_abi, Abilities(second_opinion=bool(second_opinion), opens=opens)
+
+
+def serve(channels: Channels, jobs: Mapping[int, JobFunction], *, abilities: Abilities) -> None:
     """Serves jobs until the parent closes the channels.
 
     The caller has imported and warmed everything a job touches: inside, nothing can be imported any more.
-    `abilities` are told to the parent: whether there is a second opinion (libmagic), whether HEIC can be opened.
     Ends the process with `Exit.NO_SANDBOX` where this machine cannot confine a job.
     """
     control, job_channel = channels
@@ -69,7 +89,7 @@ def serve(channels: Channels, jobs: Mapping[int, JobFunction], *, abilities: tup
     _await_single_thread()
     gc.collect()
     gc.freeze()  # the child's collector leaves the zygote's objects alone, and so their pages stay shared
-    control.send(READY.pack(locks.landlock_abi, *abilities))
+    control.send(abilities.encode(locks.landlock_abi))
     for sequence in itertools.count(1):
         child = kernel.fork_single_threaded()
         if child == 0:
@@ -143,13 +163,7 @@ def _be_child(locks: lockdown.Locks, job_channel: socket.socket, jobs: Mapping[i
         content = lockdown.take_descriptors(content_descriptor=descriptors[0], result_descriptor=descriptors[1])
         lockdown.lock(locks, request.limits)
         code = _EXIT_CRASHED
-        task = Task(
-            content=content,
-            size_bytes=request.size_bytes,
-            file_bytes=request.limits.file_bytes,
-            argument=request.argument,
-        )
-        for part in jobs[request.job](task):
+        for part in jobs[request.job](Task(content=content, request=request)):
             _write_all(part)
         _write_all(DONE)
         os.close(lockdown.RESULT_DESCRIPTOR)

@@ -1,20 +1,26 @@
 """Answering one envelope: slip, files, verdict. The steps of the crash table stand here in order, each with its name."""
 
 import asyncio
+from typing import Final
 
 from vetrelay.client.follow import envelope_of, party_of
 from vetrelay.client.opening import slip_of
 from vetrelay.client.outbox import deliver, forget, promise_envelope, upload_payloads
 from vetrelay.client.promises import Outgoing
 from vetrelay.errors import Fault, Refusal
+from vetrelay.inspection.result import Patient
+from vetrelay.inspection.wishes import Wishes
 from vetrelay.intake.intake import Intake
 from vetrelay.intake.jobs import Job
 from vetrelay.intake.judge import judge
 from vetrelay.intake.persist import persist
 from vetrelay.intake.publish import Judged, fitting, intent_of, refused, verdict_draft
 from vetrelay.protocol.envelope import Envelope, recipients_of
+from vetrelay.protocol.manifest import Hints
 
 _UPLOADS_AT_ONCE = 4
+CLINIC_ROLES: Final = frozenset({"care", "consultant", "provider", "bridge"})
+"""Whose files get more time on a second try: records are larger than photos, and a clinic waits for them by name."""
 
 
 async def answer(intake: Intake, job: Job) -> None:
@@ -49,7 +55,8 @@ async def _promised(intake: Intake, job: Job) -> Outgoing:
     if found is None or sender is None:
         raise Fault("jobs_damaged")
     envelope = found[2]
-    judgements = await _judgements(intake, job, envelope)
+    patience = intake.clinic_patience if followed.roster.role_of(sender) in CLINIC_ROLES else 1
+    judgements = await _judgements(intake, job, envelope, patience=patience)
     own = intake.end.keyring.party
     readers = len(recipients_of(followed.roster, envelope.audience, sender=own, own=sender))
     judgements = _fitted(judgements, readers=readers)
@@ -59,20 +66,33 @@ async def _promised(intake: Intake, job: Job) -> Outgoing:
     return await persist(lambda: promise_envelope(intake.end, intent, draft, sealed, known=intake.followed(job.case)))
 
 
-async def _judgements(intake: Intake, job: Job, envelope: Envelope) -> tuple[Judged, ...]:
+async def _judgements(intake: Intake, job: Job, envelope: Envelope, *, patience: int) -> tuple[Judged, ...]:
     """One for each attachment. A slip that is broken, or lifted from elsewhere (N14, N41), refuses them all unopened."""
     try:
         slip = slip_of(intake.end, envelope)
     except Refusal:
+        await intake.claim(job)
         return tuple(refused(ref.p, "slip_unusable") for ref in envelope.of_role("attachment"))
+    wishes = wishes_of(slip.hints)
     outcomes = await asyncio.gather(
-        *(judge(intake, job, envelope, file, purpose=slip.hints.purpose) for file in slip.files),
+        *(judge(intake, job, envelope, file, wishes=wishes, patience=patience) for file in slip.files),
         return_exceptions=True,  # one that fails stops no other, and none goes on behind our back
     )
     for outcome in outcomes:
         if isinstance(outcome, BaseException):
             raise outcome
     return tuple(outcome for outcome in outcomes if isinstance(outcome, Judged))
+
+
+def wishes_of(hints: Hints) -> Wishes:
+    """What the sender wishes for its files, as the inspection takes it."""
+    said = hints.patient
+    return Wishes(
+        purpose=hints.purpose,
+        full_size=hints.full_size,
+        keep_motion=hints.keep_motion,
+        patient=None if said is None else Patient(name=said.name, owner=said.owner, species=said.species, id=said.id),
+    )
 
 
 def _fitted(judgements: tuple[Judged, ...], *, readers: int) -> tuple[Judged, ...]:

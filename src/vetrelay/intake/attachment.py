@@ -1,4 +1,4 @@
-"""One attachment on its way into the jail: fetched sealed, checked whole, opened into memory, never onto a disk.
+"""One attachment on its way into the jail: fetched sealed, checked whole, opened piece by piece, never onto a disk.
 
 What must hold before a byte is opened, and before what was opened is handed on:
 
@@ -8,15 +8,16 @@ What must hold before a byte is opened, and before what was opened is handed on:
 (4) Every chunk opens, to the final one; the plaintext's hash is the slip's.
 """
 
+import contextlib
 import hashlib
-import os
-from typing import Final
+import tempfile
+from collections.abc import AsyncIterator
+from typing import BinaryIO, Final
 
 from vetrelay.client.end import End
 from vetrelay.client.transfer import PIECE_BYTES
 from vetrelay.errors import Fault, Refusal
-from vetrelay.inspection.handover import memory, seal
-from vetrelay.protocol.age.stream import CHUNK_BYTES, NONCE_BYTES, TAG_BYTES
+from vetrelay.intake.sealed_source import SealedSource
 from vetrelay.protocol.envelope import ObjectRef
 from vetrelay.protocol.ids import Hash, b64, unb64
 from vetrelay.protocol.manifest import SlipFile
@@ -28,12 +29,6 @@ BROKEN: Final = frozenset(
 """Codes that say something of one file alone: it is refused with this reason, and the others go on."""
 
 
-def plain_size(sealed_bytes: int) -> int:
-    """How long the plaintext of a payload of this size is, before any of it has been seen."""
-    chunks = max(1, -(-(sealed_bytes - NONCE_BYTES) // (CHUNK_BYTES + TAG_BYTES)))
-    return max(0, sealed_bytes - NONCE_BYTES - chunks * TAG_BYTES)
-
-
 async def check_key(end: End, file: SlipFile) -> None:
     """(2) Raises Refusal `commitment` for a slip whose key is not the one its author used."""
     kept = end.journal.object_of(file.h0)
@@ -41,57 +36,49 @@ async def check_key(end: End, file: SlipFile) -> None:
     check_file_key(unb64(file.key, 16), original_header=header, h0=unb64(file.h0, 32))
 
 
-async def fetch_payload(end: End, ref: ObjectRef) -> list[bytes]:
-    """The sealed payload, in pieces, as the relay has it. Its size is right, its content not checked yet.
+@contextlib.asynccontextmanager
+async def fetched(end: End, ref: ObjectRef) -> AsyncIterator[BinaryIO]:
+    """The sealed payload in a nameless file of the spool, gone when it is left. Its size is right, its content unchecked.
 
     Raises Fault when the relay cannot be reached or the payload was cut, Refusal `payload_differs` when it is too long,
     or what the relay refuses.
     """
-    untrusted_pieces: list[bytes] = []
-    size_bytes = 0
-    async with end.api.open("GET", f"/v1/objects/{ref.h0}?part=payload", answer_seconds=None) as answer:
-        async for piece in answer.content.iter_chunked(PIECE_BYTES):
-            size_bytes += len(piece)
-            if size_bytes > ref.size:
-                raise Refusal("payload_differs")
-            untrusted_pieces.append(piece)
-    if size_bytes < ref.size:
-        raise Fault("unreachable")
-    return untrusted_pieces
+    # Sealed as it is, it may stand on a disk; a study is larger than memory should be. A kill leaves nothing behind.
+    with tempfile.TemporaryFile(dir=end.journal.spool) as payload:
+        async with end.api.open("GET", f"/v1/objects/{ref.h0}?part=payload", answer_seconds=None) as answer:
+            size_bytes = 0
+            async for untrusted_piece in answer.content.iter_chunked(PIECE_BYTES):
+                size_bytes += payload.write(untrusted_piece)
+                if size_bytes > ref.size:
+                    raise Refusal("payload_differs")
+        if size_bytes < ref.size:
+            raise Fault("unreachable")
+        payload.flush()
+        yield payload
 
 
-def open_payload(untrusted_pieces: list[bytes], *, p: Hash, key: bytes, plain_sha256: Hash) -> int:
-    """(3) and (4): the plaintext in a sealed memory file, whose descriptor is the caller's to close.
+def open_payload(payload: BinaryIO, *, p: Hash, key: bytes, plain_sha256: Hash) -> SealedSource:
+    """(3) and (4): the plaintext, to be read at any place; the payload stays the caller's, sealed as it is.
 
-    Raises Refusal `payload_differs`, `cannot_open`, `plaintext_differs`; OSError where there is no memory for it.
+    Raises Refusal `payload_differs`, `cannot_open`, `plaintext_differs`.
     """
-    payload_hash = hashlib.sha256()
-    for piece in untrusted_pieces:
+    payload_hash, plain_hash = hashlib.sha256(), hashlib.sha256()
+    opener = PayloadOpener(key)
+    payload.seek(0)
+    # The hash of all of it first: what is not the author's payload is not opened at all.
+    while piece := payload.read(PIECE_BYTES):
         payload_hash.update(piece)
     _check_hash(payload_hash.digest(), p, code="payload_differs")
-    opener, plain_hash = PayloadOpener(key), hashlib.sha256()
-    descriptor = memory()
-    try:
-        for piece in untrusted_pieces:
-            for chunk in opener.update(piece):
-                plain_hash.update(chunk)
-                _write_all(descriptor, chunk)
-        for chunk in opener.finish():
+    payload.seek(0)
+    while piece := payload.read(PIECE_BYTES):
+        for chunk in opener.update(piece):
             plain_hash.update(chunk)
-            _write_all(descriptor, chunk)
-        _check_hash(plain_hash.digest(), plain_sha256, code="plaintext_differs")
-        return seal(descriptor)
-    except BaseException:
-        os.close(descriptor)
-        raise
+    for chunk in opener.finish():
+        plain_hash.update(chunk)
+    _check_hash(plain_hash.digest(), plain_sha256, code="plaintext_differs")
+    return SealedSource(payload, key)
 
 
 def _check_hash(digest: bytes, wanted: Hash, *, code: str) -> None:
     if b64(digest) != wanted:
         raise Refusal(code)
-
-
-def _write_all(descriptor: int, content: bytes) -> None:
-    view = memoryview(content)
-    while view:
-        view = view[os.write(descriptor, view) :]

@@ -8,8 +8,9 @@ from typing import Final
 from vetrelay.client.end import End
 from vetrelay.client.follow import Followed, recall
 from vetrelay.inspection.inspect import Inspector
-from vetrelay.intake.jobs import JobTable
-from vetrelay.intake.turns import Turns
+from vetrelay.intake.hands import Hands
+from vetrelay.intake.jobs import Job, JobTable
+from vetrelay.intake.leases import Leases
 from vetrelay.protocol.ids import CaseId
 
 KNOWN_CASES: Final = 256
@@ -36,10 +37,12 @@ class Intake:
     end: End
     inspector: Inspector
     jobs: JobTable
-    turns: Turns
+    hands: Hands
+    leases: Leases
     checkpoint: Checkpoint
     wait_seconds: int
     rotate_ms: int
+    clinic_patience: int
     known: RecentCases = field(default_factory=RecentCases)
     read_to_the_end_ms: int = 0
 
@@ -48,3 +51,11 @@ class Intake:
         if case not in self.known:
             self.known[case] = recall(self.end, case)
         return self.known[case]
+
+    async def claim(self, job: Job) -> None:
+        """Makes sure that no other intake of the case works on a job. Raises TakenElsewhere; Refusal or Fault as asked.
+
+        An intake that is alone asks nobody.
+        """
+        if len(self.followed(job.case).roster.intakes) > 1:
+            await self.leases.take(self.end, job)

@@ -11,7 +11,7 @@ from vetrelay.telemetry import event_log
 T = TypeVar("T")
 FIRST_WAIT_SECONDS: Final = 0.2
 LONGEST_WAIT_SECONDS: Final = 15.0
-MENDED_BY_OTHERS: Final = STANDING | {"head_stale"}
+MENDED_BY_OTHERS: Final = STANDING | {"head_stale", "too_many_leases"}
 """Refusals that end by themselves, or when somebody sets a clock or updates: the step waits for it."""
 
 

@@ -15,14 +15,17 @@ import uvloop
 from vetrelay.client.end import open_end
 from vetrelay.config import IntakeConfig
 from vetrelay.errors import Fault
+from vetrelay.inspection.ask import DicomMode
 from vetrelay.inspection.inspect import Inspector, Settings
 from vetrelay.inspection.sandbox import WORKER_COMMAND
+from vetrelay.inspection.tighten import tightened
 from vetrelay.intake.admission import admitted, write_offer
+from vetrelay.intake.hands import Hands
 from vetrelay.intake.intake import Checkpoint, Intake
 from vetrelay.intake.jobs import JobTable
+from vetrelay.intake.leases import Leases
 from vetrelay.intake.rotate import DAY_MS
 from vetrelay.intake.service import tidy, work
-from vetrelay.intake.turns import Turns
 from vetrelay.telemetry import event_log, set_up_logs
 
 LOCK: Final = "intake.lock"
@@ -32,6 +35,16 @@ Ready = Callable[[Path], None]
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def inspection_settings(config: IntakeConfig, *, parallel_jobs: int) -> Settings:
+    """How this practice has its files inspected. Raises Fault `bad_config` for a limit that was raised."""
+    return Settings(
+        parallel_jobs=parallel_jobs,
+        rows=tightened(config.types),
+        mode=DicomMode[config.dicom.upper()],
+        flatten=config.flatten_pdf,
+    )
 
 
 def _go_on(_step: str) -> None:
@@ -92,7 +105,7 @@ async def _work(config: IntakeConfig, ready: Ready | None, checkpoint: Checkpoin
     async with contextlib.AsyncExitStack() as opened:
         opened.enter_context(_alone(home))
         # The jail is proved first, and its zygotes are started before this process holds a key.
-        settings = Settings(parallel_jobs=slots, heic=config.heic)
+        settings = inspection_settings(config, parallel_jobs=slots)
         inspector = await opened.enter_async_context(Inspector.start(settings, command=worker))
         keyring = await admitted(config, now_ms=_now_ms, random_bytes=os.urandom)
         end = await opened.enter_async_context(open_end(home, keyring, now_ms=_now_ms, random_bytes=os.urandom))
@@ -106,9 +119,11 @@ async def _work(config: IntakeConfig, ready: Ready | None, checkpoint: Checkpoin
                 end=end,
                 inspector=inspector,
                 jobs=jobs,
-                turns=Turns(slots),
+                hands=Hands(slots),
+                leases=Leases(config.lease_seconds),
                 checkpoint=checkpoint,
                 wait_seconds=config.wait_seconds,
                 rotate_ms=config.rotate_days * DAY_MS,
+                clinic_patience=config.clinic_patience,
             )
         )

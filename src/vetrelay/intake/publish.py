@@ -12,15 +12,17 @@ from msgspec import structs
 from vetrelay.client.drafts import Draft, DraftObject
 from vetrelay.client.end import End
 from vetrelay.client.transfer import SealedFile, seal_content
-from vetrelay.inspection.inspect import Finding as Inspected
-from vetrelay.inspection.inspect import Output
+from vetrelay.inspection.finding import Finding as Inspected
+from vetrelay.inspection.finding import Member as InspectedMember
+from vetrelay.inspection.finding import Output
+from vetrelay.inspection.result import Patient as RecordPatient
 from vetrelay.inspection.words import Verdict
-from vetrelay.protocol.envelope import Envelope, ObjectRole, Ruling, VerdictCode
+from vetrelay.protocol.envelope import Envelope, Ruling, VerdictCode
 from vetrelay.protocol.ids import CaseId, EntryId, Hash, PartyId, b64
-from vetrelay.protocol.manifest import Derived, Finding, Findings
+from vetrelay.protocol.manifest import MAX_MEMBERS, NO_HINTS, USES, Derived, Finding, Findings, Member, Patient, Use
 from vetrelay.protocol.statement import render
 
-_ROLES: Final[dict[str, ObjectRole]] = {"normalized": "normalized", "preview": "preview"}
+_USES: Final[dict[str, Use]] = {use: use for use in USES}
 _CODES: Final[dict[Verdict, VerdictCode]] = {
     Verdict.CLEAN: "clean",
     Verdict.CONVERTED: "converted",
@@ -55,7 +57,11 @@ def refused(p: Hash, reason: str) -> Judged:
             captured=None,
             width=None,
             height=None,
+            items=None,
+            duration_ms=None,
+            patient=None,
             derived=(),
+            members=(),
         )
     )
 
@@ -76,28 +82,47 @@ def judged(end: End, p: Hash, inspected: Inspected, *, keep_original: bool) -> J
         captured=inspected.facts.capture_time,
         width=inspected.facts.width or None,
         height=inspected.facts.height or None,
+        items=inspected.facts.items or None,
+        duration_ms=inspected.facts.duration_ms or None,
+        patient=_patient(inspected.facts.patient),
         derived=tuple(_derived(made, copy) for made, copy in zip(inspected.outputs, sealed, strict=True)),
+        members=tuple(_member(one) for one in inspected.members[:MAX_MEMBERS]),
     )
     objects = tuple(_object(made, copy) for made, copy in zip(inspected.outputs, sealed, strict=True))
     return Judged(finding=finding, objects=objects, sealed=sealed)
 
 
+def _patient(said: RecordPatient | None) -> Patient | None:
+    return None if said is None else Patient(name=said.name, owner=said.owner, species=said.species, id=said.id)
+
+
+def _member(one: InspectedMember) -> Member:
+    return Member(
+        name=one.name[:255],
+        code=_CODES[one.verdict],
+        reason=one.reason.key if one.reason is not None else None,
+        notes=one.notes[:32],
+        media=one.media_type,
+    )
+
+
 def _derived(made: Output, copy: SealedFile) -> Derived:
     return Derived(
-        role=_ROLES[made.role],
+        use=_USES[made.role],
         h0=copy.p,  # a draft's findings name payloads; the headers are made when it is sealed
         plain_sha256=copy.plain_sha256,
         size=copy.plain_bytes,
         media=made.media_type,
         name=made.name,
-        width=made.width,
-        height=made.height,
+        width=made.width or None,
+        height=made.height or None,
+        member=made.member,
     )
 
 
 def _object(made: Output, copy: SealedFile) -> DraftObject:
     return DraftObject(
-        role=_ROLES[made.role],
+        role=USES[_USES[made.role]],
         p=copy.p,
         size=copy.size_bytes,
         key=b64(copy.key),
@@ -120,7 +145,7 @@ def verdict_draft(
         audience=answered.audience,
         content=Findings(answers=entry, findings=tuple(one.finding for one in judgements)),
         objects=tuple(made for one in judgements for made in one.objects),
-        purpose=None,
+        hints=NO_HINTS,
         reply_to=None,
         derived_from=entry,
         supersedes=None,

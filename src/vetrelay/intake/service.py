@@ -13,6 +13,7 @@ from vetrelay.intake.answer import answer, drop_promise
 from vetrelay.intake.collect import collect
 from vetrelay.intake.intake import Intake
 from vetrelay.intake.jobs import Job, JobTable, State
+from vetrelay.intake.leases import TakenElsewhere
 from vetrelay.intake.persist import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, may_pass, persist
 from vetrelay.intake.publish import entry_of
 from vetrelay.intake.rotate import DAY_MS, begin_rotation, complete_rotation, drop_old_keys, may_drop
@@ -20,6 +21,7 @@ from vetrelay.telemetry import event_log, place_of
 
 ROTATION_CHECK_SECONDS: Final = 15 * 60
 REMEMBER_JOBS_MS: Final = 90 * DAY_MS
+ANSWERED: Final = "verdict_stands"
 BEGIN_ANEW: Final = frozenset({"case_full", "spool_lost"})
 """What ends a promise, but not the job: there may be room later, and the files are still at the relay."""
 
@@ -46,11 +48,14 @@ async def work(intake: Intake) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(_read_inbox(intake, arrived))
             group.create_task(_keep_rotating(intake))
+            group.create_task(intake.leases.keep(lambda: intake.end))
             while True:
                 job = await arrived.get()
                 group.create_task(_carry_out(intake, job))
     except ExceptionGroup as ended:
         raise ended.exceptions[0] from None  # what ended one task has ended them all
+    finally:
+        await intake.leases.give_all_back(intake.end)
 
 
 async def _read_inbox(intake: Intake, arrived: asyncio.Queue[Job]) -> None:
@@ -82,23 +87,36 @@ async def _carry_out(intake: Intake, job: Job) -> None:
     """Answers a job; whatever goes wrong concerns this job alone, and is tried again unless the relay said no for good."""
     wait_seconds = FIRST_WAIT_SECONDS
     while True:
+        intake.leases.begin(job)
         try:
             await answer(intake, job)
+        except TakenElsewhere as taken:
+            if taken.again_seconds is None:
+                return await _end(intake, job, ANSWERED)
+            await asyncio.sleep(taken.again_seconds)
+            continue
         except VetRelayError as stopped:
             if not may_pass(stopped):
                 drop_promise(intake, job)
                 if stopped.code not in BEGIN_ANEW:
-                    intake.jobs.end(job.entry, stopped.code, now_ms=intake.end.now_ms())
-                    event_log()("intake.job_ended", code=stopped.code)
-                    return
+                    return await _end(intake, job, stopped.code)
             event_log()("intake.job_waits", code=stopped.code)
         except Exception as error:  # noqa: BLE001 - a fault of ours in one job must not stop the others
             event_log()("intake.job_failed", error=type(error).__name__, where=place_of(error))
         else:
+            intake.leases.drop(job)
             event_log()("intake.published", milliseconds=intake.end.now_ms() - job.accepted_ms)
-            return
+            return None
+        await intake.leases.give_back(intake.end, job)  # another intake may have more luck meanwhile
         await asyncio.sleep(wait_seconds)
         wait_seconds = min(2 * wait_seconds, LONGEST_WAIT_SECONDS)
+
+
+async def _end(intake: Intake, job: Job, code: str) -> None:
+    intake.jobs.end(job.entry, code, now_ms=intake.end.now_ms())
+    event_log()("intake.job_ended", code=code)
+    await intake.leases.give_back(intake.end, job)
+    intake.leases.drop(job)
 
 
 async def _keep_rotating(intake: Intake) -> None:

@@ -241,7 +241,7 @@ def check_addressing(
 def _check_slip(envelope: Envelope, at_view: Roster) -> None:
     """Files go with a slip where the intake inspects, and without one where the ends do."""
     if envelope.of_role("attachment") and at_view.policy is not None and at_view.policy.inspection == "intake":
-        if at_view.intake is None:
+        if not at_view.intakes:
             raise Refusal("no_intake")
         if not envelope.of_role("slip"):
             raise Refusal("bad_objects")
@@ -261,8 +261,8 @@ def _check_verdict(verdict: Envelope, answered: Envelope) -> None:
         raise Refusal("wrong_verdict")
 
 
-def slip_unit(roster: Roster) -> Unit:
-    """The one recipient of a slip: the case's intake. Raises Refusal `no_intake`."""
-    if roster.intake is None:
+def slip_units(roster: Roster) -> tuple[Unit, ...]:
+    """The recipients of a slip: every intake of the case, so that any of them can answer. Raises Refusal `no_intake`."""
+    if not roster.intakes:
         raise Refusal("no_intake")
-    return Unit(party=roster.intake, group="all", gen=roster.parties[roster.intake].generation.gen)
+    return tuple(Unit(party=party, group="all", gen=roster.parties[party].generation.gen) for party in roster.intakes)

@@ -4,7 +4,8 @@ A manifest tells which envelope it belongs to; a reader shows nothing of one tha
 Content kinds of the clinical domain come with their own package; the kinds here are what the wire itself needs.
 """
 
-from typing import Annotated, Any, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -15,6 +16,8 @@ from vetrelay.protocol.ids import PATTERN_16, Bytes, CaseId, DeviceId, EntryId, 
 from vetrelay.protocol.statement import VERSION, Body, convert, parse_sealed, render
 
 SPACE: Final = b"\x20"
+MAX_DERIVED: Final = 64
+MAX_MEMBERS: Final = 500
 Name = Annotated[str, Meta(max_length=255)]
 ShortName = Annotated[str, Meta(min_length=1, max_length=100)]
 MediaType = Annotated[str, Meta(max_length=100)]
@@ -53,18 +56,42 @@ class PersonName(Body, frozen=True):
     name: ShortName
 
 
+class Patient(Body, frozen=True):
+    """Whom a case is about, or whom a record says it is about; empty where nothing is said."""
+
+    name: Annotated[str, Meta(max_length=100)]
+    owner: Annotated[str, Meta(max_length=100)]
+    species: Annotated[str, Meta(max_length=100)]
+    id: Annotated[str, Meta(max_length=100)]
+
+
 class Names(Body, frozen=True, tag_field="kind", tag="names"):
-    """The case card: the title, the sender's party's name, its people's names. A name never decides anything."""
+    """The case card: title, patient, the sender's party's name, its people's names. A name never decides anything."""
 
     title: Annotated[str, Meta(max_length=200)] | None
+    patient: Patient | None
     party: ShortName
     people: Annotated[tuple[PersonName, ...], Meta(max_length=64)]
 
 
-class Derived(Body, frozen=True):
-    """A normalized copy or preview: which object of the verdict's envelope, and its plaintext."""
+Use = Literal["record", "viewing", "preview", "strip", "text"]
+USES: Final[Mapping[Use, ObjectRole]] = {
+    "record": "normalized",
+    "viewing": "normalized",
+    "text": "normalized",
+    "preview": "preview",
+    "strip": "preview",
+}
+"""What a copy is for, and the role that its object has in the clear."""
 
-    role: ObjectRole
+
+class Derived(Body, frozen=True):
+    """A copy that was made: what for, which object of the verdict's envelope, and its plaintext.
+
+    Copies of one use stand in order: pages, key frames. `member` is the number of the pack's member it was made of.
+    """
+
+    use: Use
     h0: Hash
     plain_sha256: Hash
     size: Bytes
@@ -72,6 +99,21 @@ class Derived(Body, frozen=True):
     name: Name
     width: Annotated[int, Meta(ge=0)] | None
     height: Annotated[int, Meta(ge=0)] | None
+    member: Annotated[int, Meta(ge=0, lt=MAX_MEMBERS)] | None
+
+
+Notes = Annotated[tuple[Annotated[str, Meta(max_length=100)], ...], Meta(max_length=32)]
+ReasonKey = Annotated[str, Meta(max_length=64)]
+
+
+class Member(Body, frozen=True):
+    """One file inside an archive or a letter, and what became of it."""
+
+    name: Name
+    code: VerdictCode
+    reason: ReasonKey | None
+    notes: Notes
+    media: MediaType
 
 
 class Finding(Body, frozen=True):
@@ -80,13 +122,17 @@ class Finding(Body, frozen=True):
     p: Hash
     code: VerdictCode
     keep: bool
-    reason: Annotated[str, Meta(max_length=64)] | None
-    notes: Annotated[tuple[Annotated[str, Meta(max_length=100)], ...], Meta(max_length=32)]
+    reason: ReasonKey | None
+    notes: Notes
     media: MediaType
     captured: Annotated[str, Meta(max_length=40)] | None
     width: Annotated[int, Meta(ge=0)] | None
     height: Annotated[int, Meta(ge=0)] | None
-    derived: Annotated[tuple[Derived, ...], Meta(max_length=2)]
+    items: Annotated[int, Meta(ge=0)] | None
+    duration_ms: Annotated[int, Meta(ge=0)] | None
+    patient: Patient | None
+    derived: Annotated[tuple[Derived, ...], Meta(max_length=MAX_DERIVED)]
+    members: Annotated[tuple[Member, ...], Meta(max_length=MAX_MEMBERS)]
 
 
 class Findings(Body, frozen=True, tag_field="kind", tag="verdict"):
@@ -127,9 +173,15 @@ class SlipFile(Body, frozen=True):
 
 
 class Hints(Body, frozen=True):
-    """What helps the inspection: the sender's purpose for its photos."""
+    """What helps the inspection: the sender's wishes for its files, and whom the case is about."""
 
     purpose: Annotated[str, Meta(max_length=20)] | None
+    full_size: bool
+    keep_motion: bool
+    patient: Patient | None
+
+
+NO_HINTS: Final = Hints(purpose=None, full_size=False, keep_motion=False, patient=None)
 
 
 class Slip(Body, frozen=True):
@@ -219,16 +271,20 @@ def open_manifest(plaintext: bytes, envelope: Envelope) -> OpenedManifest:
 
 
 def _check_findings(findings: Findings, envelope: Envelope) -> None:
-    """The sealed part repeats the clear codes; every derived object is one of this envelope, one of a role per file."""
+    """The sealed part repeats the clear codes; every copy is one object of this envelope."""
     clear = {(ruling.p, ruling.code, ruling.keep) for ruling in envelope.verdict or ()}
-    derived = [(part.role, part.h0) for finding in findings.findings for part in finding.derived]
+    derived = [(USES[part.use], part.h0) for finding in findings.findings for part in finding.derived]
     named = [(ref.role, ref.h0) for role in ("normalized", "preview") for ref in envelope.of_role(role)]
     if (
         findings.answers != envelope.derived_from
         or clear != {(finding.p, finding.code, finding.keep) for finding in findings.findings}
         or len(clear) != len(findings.findings)
         or sorted(derived) != sorted(named)
-        or any(len({part.role for part in finding.derived}) != len(finding.derived) for finding in findings.findings)
+        or any(
+            part.member is not None and part.member >= len(finding.members)
+            for finding in findings.findings
+            for part in finding.derived
+        )
     ):
         raise Refusal("verdict_differs")
 

@@ -26,6 +26,7 @@ from vetrelay.protocol.signature import Signed, Signer, sign
 from vetrelay.protocol.statement import VERSION, Body, convert, parse_signed
 
 MAX_DEVICES: Final = 32
+MAX_INTAKES: Final = 8
 MAX_ROTATES_PER_HOUR: Final = 6
 OFFER_LIFE_MS: Final = 24 * 60 * 60 * 1000
 
@@ -137,9 +138,9 @@ class Door(Linked, frozen=True, tag_field="statement", tag="door"):
 
 
 class Machines(Linked, frozen=True, tag_field="statement", tag="machines"):
-    """Which machine parties inspect and bridge for this clinic."""
+    """Which machine parties inspect (several, side by side) and bridge for this clinic."""
 
-    intake: PartyId | None
+    intakes: Annotated[tuple[PartyId, ...], Meta(max_length=MAX_INTAKES)]
     bridge: PartyId | None
 
 

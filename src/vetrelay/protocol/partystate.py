@@ -64,7 +64,7 @@ class Party:
     devices: Mapping[DeviceId, Device]
     generations: tuple[KeyStep, ...]
     doors: Mapping[SignKey, DoorState]
-    intake: PartyId | None
+    intakes: tuple[PartyId, ...]
     bridge: PartyId | None
     rotated_at_ms: tuple[int, ...]
     newer: bool
@@ -152,7 +152,7 @@ def _begin(genesis: Genesis, entry: EntryId, key: SignKey) -> Party:
         devices={device.id: device},
         generations=(step,),
         doors={},
-        intake=None,
+        intakes=(),
         bridge=None,
         rotated_at_ms=(),
         newer=False,
@@ -190,7 +190,9 @@ def _applied(party: Party, statement: PartyStatement | Newer, *, author: Device,
         check_sign_key(statement.key)
         door = DoorState(key=statement.key, until_ms=statement.until, closed=statement.closed)
         return replace(party, doors={**party.doors, statement.key: door})
-    return replace(party, intake=statement.intake, bridge=statement.bridge)
+    if list(statement.intakes) != sorted(set(statement.intakes)):
+        raise Refusal("bad_body")
+    return replace(party, intakes=statement.intakes, bridge=statement.bridge)
 
 
 def _device_added(party: Party, statement: DeviceAdd, author: Device) -> Party:

@@ -81,27 +81,26 @@ class Roster:
         return tuple(sorted(wanted, key=lambda member: member.party))
 
     @property
-    def intake(self) -> PartyId | None:
-        """The machine that the first care party's chain designates, once its own chain is here.
+    def intakes(self) -> tuple[PartyId, ...]:
+        """The machines that the first care party's chain designates, once their own chains are here, by party id.
 
-        Only a machine, and none that is a member: no clinic can make a person's devices the case's intake.
+        Only machines, and none that is a member: no clinic can make a person's devices the case's intake.
         """
         care = sorted(self.active("care"), key=lambda member: member.since_n)
-        designated = self.parties[care[0].party].intake if care else None
-        machine = self.parties.get(designated) if designated is not None else None
-        return machine.id if machine and machine.kind == "machine" and machine.id not in self.members else None
+        designated = self.parties[care[0].party].intakes if care else ()
+        machines = [self.parties[party] for party in designated if party in self.parties and party not in self.members]
+        return tuple(machine.id for machine in machines if machine.kind == "machine")
 
     def role_of(self, party: PartyId) -> str | None:
-        """A party's role: a member's, or `intake` for the case's machine. Pending members have none."""
+        """A party's role: a member's, or `intake` for the case's machines. Pending members have none."""
         member = self.members.get(party)
         if member is not None:
             return None if member.pending else member.role
-        return "intake" if party == self.intake else None
+        return "intake" if party in self.intakes else None
 
     def device(self, identifier: DeviceId) -> tuple[PartyId, Device] | None:
         """The active device with this id among those who have a role, and its party."""
-        intake = self.intake
-        for party in (*self.members, *([intake] if intake else [])):
+        for party in (*self.members, *self.intakes):
             device = self.parties[party].devices.get(identifier)
             if device is not None and device.active and self.role_of(party):
                 return party, device

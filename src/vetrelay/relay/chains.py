@@ -53,7 +53,7 @@ def extending(store: Store, standing: Standing, signed: Signed) -> list[Step]:
 def designated(signed: Signed) -> list[PartyId] | None:
     """The machines that a `machines` statement designates; None for any other statement."""
     statement = parse_statement(signed.content())
-    return _named(statement.intake, statement.bridge) if isinstance(statement, Machines) else None
+    return _named(*statement.intakes, statement.bridge) if isinstance(statement, Machines) else None
 
 
 def check_boxes(chain: Iterable[Signed], boxes: Mapping[Hash, bytes]) -> None:
@@ -89,7 +89,7 @@ def _missing(store: Store, standing: Standing, parties: Iterable[PartyId]) -> li
         if not rest and party not in known and party in asked:
             raise Refusal("party_unknown")
         steps += [step(Kind.PARTY, signed) for signed in rest]
-        now = _named(known[party].intake, known[party].bridge) if party in known else []
+        now = _named(*known[party].intakes, known[party].bridge) if party in known else []
         for signed in rest:
             now = now if (changed := designated(signed)) is None else changed
         more = [machine for machine in now if machine not in named]

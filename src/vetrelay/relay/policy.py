@@ -63,7 +63,7 @@ class Reach:
 
 
 def reach_of(roster: Roster) -> Reach:
-    """Whom a case concerns: every member, a newcomer who waits as `pending`, and the case's intake.
+    """Whom a case concerns: every member, a newcomer who waits as `pending`, and the case's intakes.
 
     A recovery kit has no inbox. Asked several times per envelope, so remembered for the rosters asked about last; a
     roster is a value that never changes, and the memory holds on to it, so that its identity names it.
@@ -91,8 +91,7 @@ def _reach(roster: Roster) -> Reach:
     roles: dict[PartyId, str] = {
         member.party: "pending" if member.pending else member.role for member in roster.members.values()
     }
-    intake = roster.intake
-    if intake is not None:
+    for intake in roster.intakes:
         roles.setdefault(intake, "intake")
     devices = {
         party: tuple(device.id for device in roster.parties[party].active if device.role != "recovery")
@@ -102,7 +101,7 @@ def _reach(roster: Roster) -> Reach:
 
 
 def delivered_to(roster: Roster, envelope: Envelope) -> set[PartyId]:
-    """The parties an envelope is delivered to: its recipients, and the intake where it carries a slip."""
+    """The parties an envelope is delivered to: its recipients, and the intakes where it carries a slip."""
     roles = concerned(roster)
     parties = {unit.party for unit in envelope.recipients}
     if envelope.of_role("slip"):

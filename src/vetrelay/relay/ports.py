@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from vetrelay.protocol.ids import CaseId, DeviceId, Hash, RelayId, SignKey
 from vetrelay.relay.heads import Heads
+from vetrelay.relay.leases import LeaseTable
 from vetrelay.relay.payloads import Blobs, PayloadTable, UploadTable
 from vetrelay.relay.policy import Limits
 from vetrelay.relay.tables import (
@@ -58,6 +59,10 @@ class Store(Protocol):
     @property
     def deliveries(self) -> DeliveryTable:
         """Inboxes."""
+
+    @property
+    def leases(self) -> LeaseTable:
+        """Who works on what."""
 
     @property
     def sessions(self) -> SessionTable:

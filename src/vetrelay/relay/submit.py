@@ -23,6 +23,7 @@ from vetrelay.protocol.roster import Roster
 from vetrelay.protocol.signature import Signed, parse_wire
 from vetrelay.relay.append import Accepted, Step, append_envelope, append_statements
 from vetrelay.relay.chains import catching_up
+from vetrelay.relay.leases import Place
 from vetrelay.relay.policy import concerned, delivered_to
 from vetrelay.relay.ports import AskingDevice, RelayServices, Store
 from vetrelay.relay.tables import Lookup, Standing, StoredEnvelope, StoredObject
@@ -66,6 +67,8 @@ async def submit(
     try:
         known = await _looked_up(relay, standing, envelope)
         sender = _check_standing(standing, untrusted.signed, envelope, known)
+        for slip in envelope.of_role("slip"):  # for the case's intakes alone, and for each of them
+            check_sealed_shape(untrusted.headers[slip.h0], len(known.at_view.intakes))
     except Refusal:
         # A repeat comes when the answer was lost: whatever has changed since, it gets the answer it missed.
         earlier = await relay.reader.run(lambda store: _repeated(store, envelope, entry))
@@ -107,8 +110,9 @@ def _check_itself(untrusted: Parcel, *, case: CaseId, envelope_id: EnvelopeId, a
         header, payload = untrusted.headers[named.h0], untrusted.payloads.get(named.p)
         if b64(sha256(header)) != named.h0:
             raise Refusal("bad_objects")
-        # (N06, N07, N11, N20) One hybrid stanza per recipient; a slip is for the intake alone.
-        check_sealed_shape(header, 1 if named.role == "slip" else len(envelope.recipients))
+        # (N06, N07, N11, N20) One hybrid stanza per recipient; a slip's are counted when its view is known.
+        if named.role != "slip":
+            check_sealed_shape(header, len(envelope.recipients))
         if payload is not None and (len(payload) != named.size or b64(sha256(payload)) != named.p):
             raise Refusal("bad_objects")
     return envelope
@@ -219,6 +223,7 @@ def _accept(
     store.envelopes.add(stored, envelope, objects)
     if answered is not None:
         store.envelopes.rule(stored, envelope, answered=answered, time_ms=added.time_ms)
+        store.leases.end_all(Place(envelope.case, answered.entry))
     relay.checkpoint("submit.written")  # E2: the transaction is open
     return Accepted(receipt=added.receipt, is_new=True)
 

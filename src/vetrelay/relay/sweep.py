@@ -1,7 +1,7 @@
 """The sweep: removes what is past its time, found by join and by age, never by counters (relay.md, Blobs).
 
     uploads past their day, and incoming files of 36 hours without a row  ·  payloads of 24 hours in no envelope
-    originals withheld for 30 days after their verdict, unless the case is on hold  ·  files no row names  ·  old bearers
+    originals withheld for 30 days after their verdict, unless the case is on hold  ·  files no row names  ·  old bearers  ·  leases that are over
 Of a swept original its envelope, header, size and verdict stay: that is its tombstone. Every step may be repeated.
 """
 
@@ -29,6 +29,7 @@ class Swept:
     payloads: int
     files: int
     bearers: int
+    leases: int
 
 
 async def sweep(relay: RelayServices) -> Swept:
@@ -39,7 +40,8 @@ async def sweep(relay: RelayServices) -> Swept:
     payloads = await _sweep_payloads(relay, now_ms)
     files = await _sweep_files(relay, now_ms)
     bearers = await relay.writer.run(lambda store: store.payloads.end_sessions(before_ms=now_ms))
-    return Swept(uploads=uploads, incoming=incoming, payloads=payloads, files=files, bearers=bearers)
+    leases = await relay.writer.run(lambda store: store.leases.sweep(before_ms=now_ms))
+    return Swept(uploads=uploads, incoming=incoming, payloads=payloads, files=files, bearers=bearers, leases=leases)
 
 
 async def _sweep_uploads(relay: RelayServices, now_ms: int) -> int:

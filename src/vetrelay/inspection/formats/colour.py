@@ -1,10 +1,12 @@
 """Colours as a browser shows them: any mode and any ICC profile to 8-bit grey or sRGB, with or without alpha."""
 
 import io
+import math
 
 from PIL import Image, ImageCms
 
-from vetrelay.inspection.words import Note
+from vetrelay.inspection.notes import Note
+from vetrelay.inspection.words import Reason, Unfit
 
 # Their names say sRGB; transforming sRGB into sRGB costs a fifth of a photo's time and changes nothing.
 _SRGB_NAMES = ("sRGB", "IEC 61966-2.1", "IEC 61966-2-1")
@@ -13,6 +15,7 @@ _PROFILE_SPACE = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 _DEEP_GREY = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 # A deep grey picture uses 8, 12 or 16 bits; the file says 16 for all of them. 12-bit X-rays are the common case.
 _FULL_SCALES = (255, 4095, 65535)
+_MOST_16_BIT = 65_535
 
 
 def to_workable(image: Image.Image) -> tuple[Image.Image, frozenset[Note]]:
@@ -33,11 +36,53 @@ def to_workable(image: Image.Image) -> tuple[Image.Image, frozenset[Note]]:
 
 
 def _scaled(image: Image.Image) -> tuple[Image.Image, frozenset[Note]]:
-    wide = image.convert("F") if image.mode == "F" else image.convert("I")
-    highest = max(0, int(wide.getextrema()[1]))  # type: ignore[arg-type]  # a single band has one pair of numbers
+    wide = image if image.mode == "F" else image.convert("I")
+    lowest, highest = _extremes(wide)
+    if image.mode == "F" or lowest < 0:
+        return windowed(wide), frozenset({Note.BRIGHTNESS_FITTED})
     full = next((scale for scale in _FULL_SCALES if highest <= scale), highest)
     fitted = frozenset({Note.BRIGHTNESS_FITTED}) if full < _FULL_SCALES[-1] else frozenset()
     return wide.point(lambda value: value * (255 / full) + 0).convert("L"), fitted
+
+
+def windowed(wide: Image.Image) -> Image.Image:
+    """A deep grey picture (mode I or F) as 8-bit grey: its darkest value black, its lightest white."""
+    lowest, highest = _extremes(wide)
+    scale = 255 / (highest - lowest or 1)
+    return wide.convert("F").point(lambda value: value * scale + (0.5 - lowest * scale)).convert("L")
+
+
+def deep_grey(image: Image.Image, *, white_is_zero: bool) -> tuple[Image.Image, frozenset[Note]] | None:
+    """A grey picture of more than 8 bits with all its greys, in mode I and within 16 bits; None for every other one.
+
+    Of what is stored "white is zero", Pillow turns 8 bits round and leaves 16 as they are. Values below zero (a CT's)
+    are moved up, and fewer than 16 bits (an X-ray's 12) are spread over all of them, for any screen would show black.
+    """
+    if image.mode not in _DEEP_GREY or image.mode == "F":
+        return None
+    wide = image.convert("I")
+    lowest, highest = _extremes(wide)
+    zero = min(0, int(lowest))
+    span = int(highest) - zero
+    if span > _MOST_16_BIT:
+        return None
+    full = next(scale for scale in _FULL_SCALES if span <= scale)
+    # A whole number, so that every grey can be told from the next one as before.
+    spread = _MOST_16_BIT // full
+    fitted = frozenset({Note.BRIGHTNESS_FITTED}) if zero or spread > 1 else frozenset()
+    if white_is_zero:
+        return wide.point(lambda value: value * -spread + spread * (full + zero)), fitted
+    return wide.point(lambda value: value * spread - spread * zero), fitted
+
+
+def _extremes(wide: Image.Image) -> tuple[float, float]:
+    """The lowest and the highest value of a single band. Raises Unfit where one is no number."""
+    lowest, highest = wide.getextrema()
+    assert isinstance(lowest, int | float)
+    assert isinstance(highest, int | float)
+    if not (math.isfinite(lowest) and math.isfinite(highest)):
+        raise Unfit(Reason.DAMAGED)
+    return lowest, highest
 
 
 def to_srgb(image: Image.Image, icc_profile: bytes | None) -> tuple[Image.Image, frozenset[Note]]:

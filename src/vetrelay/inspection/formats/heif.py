@@ -1,6 +1,6 @@
 """HEIC, by the optional pillow-heif, with everything but the primary picture switched off."""
 
-from vetrelay.inspection.formats.image import Decoder
+from vetrelay.inspection.formats.decoding import Decoder
 
 
 def decoder() -> Decoder | None:

@@ -1,69 +1,99 @@
-"""JPEG, PNG and WebP: opened by the one decoder that their kind names, and by no other."""
+"""Pictures: JPEG, PNG, WebP, HEIC, GIF, BMP and AVIF as one picture or as an animation, and TIFF by its pages."""
 
-import io
+import contextlib
 import warnings
 from collections.abc import Callable, Mapping
-from typing import IO
 
-from PIL import Image, ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.WebPImagePlugin import WebPImageFile
+from PIL import AvifImagePlugin, Image
 
-from vetrelay.inspection.formats import exif
+from vetrelay.inspection.ask import Ask
+from vetrelay.inspection.formats import exif, heif, motion, pages
+from vetrelay.inspection.formats import samples as sample_pictures
+from vetrelay.inspection.formats.decoding import DECODERS, Decoder, decoding, opened
 from vetrelay.inspection.formats.render import render
-from vetrelay.inspection.frames import Result
-from vetrelay.inspection.kinds import Kind
+from vetrelay.inspection.kinds import KINDS, Kind
+from vetrelay.inspection.notes import Note, counted
+from vetrelay.inspection.outlines import bmp, gif, jpeg, png, webp
+from vetrelay.inspection.outlines import heif as heif_outline
 from vetrelay.inspection.outlines.outline import Content, Outline, check_size
 from vetrelay.inspection.policy import MAX_PIXELS
-from vetrelay.inspection.words import Note, Reason, Unfit
+from vetrelay.inspection.result import Result
+from vetrelay.inspection.words import Unfit
 
-Decoder = Callable[[IO[bytes]], ImageFile.ImageFile]
-
-# The classes themselves: Image.open would turn a JPEG with several pictures into another format, whose plugin it
-# imports only then, and inside the jail nothing can be imported.
-DECODERS: Mapping[Kind, Decoder] = {Kind.JPEG: JpegImageFile, Kind.PNG: PngImageFile, Kind.WEBP: WebPImageFile}
-
+_OUTLINES: Mapping[Kind, Callable[[Content], Outline]] = {
+    Kind.JPEG: jpeg.read,
+    Kind.PNG: png.read,
+    Kind.WEBP: webp.read,
+    Kind.HEIC: heif_outline.read,
+    Kind.AVIF: heif_outline.read,
+    Kind.GIF: gif.read,
+    Kind.BMP: bmp.read,
+}
 # Where a position is written in XMP instead of EXIF.
 _XMP_PLACE = b"GPSL"
+_decoders: dict[Kind, Decoder] = dict(DECODERS)
 
 
 def prepare() -> None:
-    """Sets Pillow's limits, once, before the first file: beyond them it raises instead of warning."""
+    """Sets Pillow's limits, once, before the first file, and walks every path: sound, cut short and moving.
+
+    Beyond the limits Pillow raises instead of warning.
+    """
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     warnings.simplefilter("ignore")
     warnings.simplefilter("error", Image.DecompressionBombWarning)
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # else it counts the cores, and starts a thread for each
     Image.preinit()  # save() would, later
+    if (heic := heif.decoder()) is not None:
+        _decoders[Kind.HEIC] = heic
+    for kind, sample in sample_pictures.by_kind():
+        for content in (sample, sample[: len(sample) * 3 // 4]):
+            with contextlib.suppress(Unfit):
+                normalize(content, kind, Ask(most=2, keep_motion=True))
 
 
-def normalize(content: Content, *, kind: Kind, outline: Outline, decoder: Decoder, longest_side_px: int) -> Result:
-    """Rebuilds one picture whose outline was found sound. Raises Unfit, MemoryError."""
-    # An mmap reads like a file already: the content is not copied.
-    readable = io.BytesIO(content) if isinstance(content, bytes | bytearray) else content
-    try:
-        image = decoder(readable)  # type: ignore[arg-type]  # IO[bytes] asks for more than a decoder does
+def samples() -> tuple[bytes, ...]:
+    """One tiny picture for each kind that can be opened here, and for each path through them."""
+    return tuple(sample for kind, sample in sample_pictures.by_kind() if kind in _decoders)
+
+
+def normalize(content: Content, kind: Kind, ask: Ask) -> Result:
+    """Rebuilds one picture file. Raises Unfit, MemoryError."""
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        raise Unfit(KINDS[kind].not_opened)
+    if kind is Kind.TIFF:
+        return pages.rebuilt(content, decoder, ask)
+    outline = _OUTLINES[kind](content)
+    if kind in motion.KINDS and outline.moving and ask.keep_motion:
+        moved = motion.rebuilt(content, kind, outline, decoder, ask)
+        if moved is not None:
+            return moved
+    return _still(content, kind, outline, decoder, ask)
+
+
+def _still(content: Content, kind: Kind, outline: Outline, decoder: Decoder, ask: Ask) -> Result:
+    """The one picture that the file shows, or shows first."""
+    with decoding():
+        image = opened(content, decoder)
         check_size(*image.size)
         original_px = image.size
         if kind is Kind.JPEG:
             # libjpeg scales by powers of two while it decodes: less work, and still at least the wanted size.
-            image.draft(None, (longest_side_px, longest_side_px))
+            image.draft(None, (ask.longest_side_px, ask.longest_side_px))
         image.load()
         told = exif.read(image)
         noticed = _noticed(image, outline)
-        rendered = render(image, kind=kind, orientation=told.orientation, longest_side_px=longest_side_px)
-    except (Unfit, MemoryError):
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise Unfit(Reason.TOO_MANY_PIXELS) from None
-    except Exception as error:  # noqa: BLE001 - a decoder raises anything at a stranger's file
-        # "truncated" is the one case with a remedy of its own.
-        incomplete = isinstance(error, OSError) and "truncated" in str(error)
-        raise Unfit(Reason.INCOMPLETE if incomplete else Reason.DAMAGED) from None
+        rendered = render(image, kind=kind, orientation=told.orientation, ask=ask)
+    notes = counted(outline.notes | told.notes | rendered.notes | noticed)
+    if outline.moving:
+        notes[Note.MOVEMENT_REMOVED] = max(1, len(outline.frames_ms))
     return Result(
         kind=kind,
-        notes=outline.notes | told.notes | rendered.notes | noticed,
+        notes=notes,
         width_px=original_px[0],
         height_px=original_px[1],
+        items=max(1, len(outline.frames_ms)),
         captured=told.captured,
         outputs=rendered.outputs,
     )

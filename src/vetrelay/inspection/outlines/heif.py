@@ -1,4 +1,4 @@
-"""The boxes of a HEIC file (ISO/IEC 14496-12 and 23008-12): what libheif does not check.
+"""The boxes of a HEIC or AVIF file (ISO/IEC 14496-12 and 23008-12): what libheif does not check.
 
 libheif decodes a truncated file without a word, so the extents of every item are checked against the file here; the
 size of every image item is checked before anything is allocated for it.
@@ -7,15 +7,16 @@ size of every image item is checked before anything is allocated for it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from vetrelay.inspection.notes import Note
 from vetrelay.inspection.outlines.outline import Content, Outline, check_size, number
-from vetrelay.inspection.words import Note, Reason, Unfit
+from vetrelay.inspection.words import Reason, Unfit
 
 _MAX_BOXES = 4096
 _MAX_EXTENTS = 65_536
 _IN_FILE, _IN_META = 0, 1
 _LARGE_SIZE, _TO_THE_END = 1, 0
 _ALPHA_TYPES = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
-_IMAGE_ITEMS = frozenset({b"hvc1", b"grid", b"iden", b"iovl"})
+_IMAGE_ITEMS = frozenset({b"hvc1", b"av01", b"grid", b"iden", b"iovl"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def read(content: Content) -> Outline:
         height_px=height_px,
         end_bytes=top[-1].end,
         notes=_losses(content, items, inside, draws_alpha=draws_alpha),
+        moving=any(box.kind == b"moov" for box in top),
         turned=turned,
     )
 

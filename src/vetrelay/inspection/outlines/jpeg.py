@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from vetrelay.inspection.notes import Note
 from vetrelay.inspection.outlines.outline import Content, Outline, check_size, number
-from vetrelay.inspection.words import Note, Reason, Unfit
+from vetrelay.inspection.words import Reason, Unfit
 
 _START, _END, _SCAN, _COMMENT = 0xD8, 0xD9, 0xDA, 0xFE
 _APP0, _APP2, _APP14, _APP15 = 0xE0, 0xE2, 0xEE, 0xEF

@@ -4,11 +4,13 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from vetrelay.inspection.notes import Note
 from vetrelay.inspection.outlines.outline import Content, Outline, check_size, number
-from vetrelay.inspection.words import Note, Reason, Unfit
+from vetrelay.inspection.words import Reason, Unfit
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER_BYTES = 13
+_FRAME_CONTROL_BYTES = 26
 _OVERHEAD_BYTES = 12  # length, type, checksum
 _NEEDED_TO_DRAW = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
@@ -54,11 +56,16 @@ def read(content: Content) -> Outline:
     check_size(width_px, height_px)
     kinds = {header.kind}
     notes: set[Note] = set()
+    frames: list[int] = []
     end = 0
     for chunk in walk:
         if chunk.kind == b"IHDR":
             raise Unfit(Reason.DAMAGED)
+        if chunk.kind == b"acTL" and b"IDAT" in kinds:
+            continue  # too late to say so: it is a still picture then
         kinds.add(chunk.kind)
+        if chunk.kind == b"fcTL":
+            frames.append(_frame_ms(content, chunk))
         if chunk.kind in _TEXTS or chunk.kind == b"iCCP":
             notes |= _read_text(chunk.kind, bytes(content[chunk.start : chunk.end]))
         end = chunk.end + 4
@@ -72,8 +79,17 @@ def read(content: Content) -> Outline:
         end_bytes=end,
         notes=frozenset(notes),
         bare=kinds <= _NEEDED_TO_DRAW and end == len(content),
-        moving=b"acTL" in kinds,
+        frames_ms=tuple(frames) if b"acTL" in kinds else (),
+        moving=b"acTL" in kinds and len(frames) > 1,
     )
+
+
+def _frame_ms(content: Content, chunk: Chunk) -> int:
+    """How long a frame is shown: a fraction of a second (PNG, third edition, 11.3.6.2)."""
+    if chunk.end - chunk.start != _FRAME_CONTROL_BYTES:
+        raise Unfit(Reason.DAMAGED)
+    over, under = number(content, chunk.start + 20, 2), number(content, chunk.start + 22, 2)
+    return 1000 * over // (under or 100)
 
 
 def _checksum(content: Content, start: int, end: int) -> int:

@@ -196,6 +196,38 @@ class StreamOpener:
         return [chunk]
 
 
+class StreamSeeker:
+    """Opens any chunk of a payload, without those before it, **once the whole of it was seen to open** (`StreamOpener`).
+
+    `nonce` is the payload's first 16 bytes, `sealed_bytes` its size.
+    """
+
+    __slots__ = ("_aead", "_chunks", "_sealed_bytes")
+
+    def __init__(self, file_key: bytes, nonce: bytes, *, sealed_bytes: int) -> None:
+        self._aead = _aead(file_key, nonce)
+        self._sealed_bytes = sealed_bytes
+        self._chunks = max(1, -(-(sealed_bytes - NONCE_BYTES) // SEALED_CHUNK_BYTES))
+
+    @property
+    def plain_bytes(self) -> int:
+        """How long the plaintext is."""
+        return max(0, self._sealed_bytes - NONCE_BYTES - self._chunks * TAG_BYTES)
+
+    def place(self, number: int) -> tuple[int, int]:
+        """Where in the payload chunk `number` (from 0) stands: offset and size in bytes."""
+        offset = NONCE_BYTES + number * SEALED_CHUNK_BYTES
+        return offset, max(0, min(SEALED_CHUNK_BYTES, self._sealed_bytes - offset))
+
+    def open(self, number: int, sealed: Buffer) -> bytes:
+        """The plaintext of chunk `number`. Raises Refusal("age_payload")."""
+        flag = _FINAL if number == self._chunks - 1 else _MORE
+        try:
+            return self._aead.decrypt(number.to_bytes(11, "big") + flag, sealed, None)
+        except InvalidTag:
+            raise Refusal("age_payload") from None
+
+
 def _parts(pieces: Iterable[bytes]) -> Iterator[memoryview]:
     for piece in pieces:
         view = memoryview(piece)

@@ -1,15 +1,19 @@
-"""Routes of inboxes: a case's, a device's, and acknowledging. Long-poll is the only way of waiting."""
+"""Routes of inboxes: a case's, a device's, acknowledging, and sharing the work. Long-poll is the only way of waiting."""
 
 from http import HTTPStatus
+from typing import Annotated
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
-from vetrelay.protocol.ids import CaseId, Count, b64
+from vetrelay.protocol.ids import CaseId, Count, EntryId, b64
 from vetrelay.relay.http.auth import require_device
 from vetrelay.relay.http.body import Answer, Request, StoredSigned, json_response, number, path_value, read_json
 from vetrelay.relay.http.routes import RELAY, Route
 from vetrelay.relay.inbox import Item, acknowledge, read_case, read_device
+from vetrelay.relay.lease import MAX_PLACES, MAX_SECONDS, LeaseState, done, lease
+from vetrelay.relay.leases import Place
 from vetrelay.relay.ports import RelayServices
 from vetrelay.relay.tables import StoredObject
 
@@ -73,6 +77,51 @@ class AckAnswer(Answer, frozen=True):
     acked: int
 
 
+class PlacePart(Request, frozen=True):
+    """An envelope: its case and its entry id."""
+
+    case: CaseId
+    entry: EntryId
+
+
+Places = Annotated[tuple[PlacePart, ...], Meta(min_length=1, max_length=MAX_PLACES)]
+
+
+class LeaseRequest(Request, frozen=True):
+    """The envelopes that a device wants to work on, and for how long from now."""
+
+    envelopes: Places
+    seconds: Annotated[int, Meta(ge=1, le=MAX_SECONDS)]
+
+
+class LeasePart(Answer, frozen=True):
+    """`granted` until a time of this relay, `taken` by another device until then, or `answered`: a verdict stands."""
+
+    case: str
+    entry: str
+    state: LeaseState
+    until: int | None
+
+
+class LeaseAnswer(Answer, frozen=True):
+    """A word on each envelope, and this relay's time."""
+
+    leases: list[LeasePart]
+    time: int
+
+
+class DoneRequest(Request, frozen=True):
+    """The envelopes that a device no longer works on."""
+
+    envelopes: Places
+
+
+class DoneAnswer(Answer, frozen=True):
+    """How many leases of this device that ended."""
+
+    ended: int
+
+
 async def get_case_inbox(request: web.Request) -> web.Response:
     """Read a case from a cursor on."""
     relay, asker = request.app[RELAY], await require_device(request)
@@ -109,6 +158,28 @@ async def post_ack(request: web.Request) -> web.Response:
     asker = await require_device(request)
     wanted = await read_json(request, AckRequest)
     return json_response(AckAnswer(acked=await acknowledge(request.app[RELAY], asker, upto=wanted.upto)))
+
+
+async def post_lease(request: web.Request) -> web.Response:
+    """Take or extend leases."""
+    relay, asker = request.app[RELAY], await require_device(request)
+    wanted = await read_json(request, LeaseRequest)
+    leased = await lease(relay, asker, _places(wanted.envelopes), seconds=wanted.seconds)
+    parts = [
+        LeasePart(case=one.place.case, entry=one.place.entry, state=one.state, until=one.until_ms) for one in leased
+    ]
+    return json_response(LeaseAnswer(leases=parts, time=relay.now_ms()))
+
+
+async def post_done(request: web.Request) -> web.Response:
+    """Give leases back."""
+    asker = await require_device(request)
+    wanted = await read_json(request, DoneRequest)
+    return json_response(DoneAnswer(ended=await done(request.app[RELAY], asker, _places(wanted.envelopes))))
+
+
+def _places(parts: tuple[PlacePart, ...]) -> list[Place]:
+    return [Place(part.case, part.entry) for part in parts]
 
 
 def _wait_seconds(request: web.Request, relay: RelayServices) -> float:
@@ -159,5 +230,22 @@ ROUTES = (
         summary="Acknowledge up to a place; never goes back.",
         takes=AckRequest,
         gives=AckAnswer,
+    ),
+    Route(
+        method="POST",
+        path="/v1/inbox/lease",
+        handler=post_lease,
+        summary="Take or extend leases on envelopes, so that several intakes of a case share its work.",
+        takes=LeaseRequest,
+        gives=LeaseAnswer,
+        refusals=(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS),
+    ),
+    Route(
+        method="POST",
+        path="/v1/inbox/done",
+        handler=post_done,
+        summary="Give leases back, so that another intake may begin at once.",
+        takes=DoneRequest,
+        gives=DoneAnswer,
     ),
 )

@@ -34,7 +34,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
         HTTPStatus.GONE: ("invitation_used", "invitation_expired", "door_closed", "object_gone"),
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("too_large", "case_full"),
         HTTPStatus.FAILED_DEPENDENCY: ("payloads_missing",),
-        HTTPStatus.TOO_MANY_REQUESTS: ("too_fast", "too_many_rotates"),
+        HTTPStatus.TOO_MANY_REQUESTS: ("too_fast", "too_many_leases", "too_many_rotates"),
         HTTPStatus.INTERNAL_SERVER_ERROR: ("internal",),
         HTTPStatus.NOT_IMPLEMENTED: ("not_taken",),
         HTTPStatus.SERVICE_UNAVAILABLE: ("busy", "storage_failed"),

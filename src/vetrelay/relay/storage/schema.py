@@ -195,6 +195,17 @@ deliveries: Final = Table(
     sqlite_with_rowid=False,
 )
 
+# Which device works on which envelope, and until when. Past ones are swept.
+leases: Final = Table(
+    "leases",
+    metadata,
+    _id("case", primary=True),
+    _id("entry", primary=True),
+    _id("device"),
+    _number("until_ms"),
+    Index("leases_by_device", "device"),
+)
+
 # Uploads under way: found by the hash of their URL's secret; how far they are is the temp file's own length.
 uploads: Final = Table(
     "uploads",

@@ -6,6 +6,7 @@ from vetrelay.relay.storage.batch import Batch
 from vetrelay.relay.storage.cases import SqlCases
 from vetrelay.relay.storage.deliveries import SqlDeliveries
 from vetrelay.relay.storage.envelopes import SqlEnvelopes
+from vetrelay.relay.storage.leases import SqlLeases
 from vetrelay.relay.storage.parties import SqlParties
 from vetrelay.relay.storage.payloads import SqlPayloads
 from vetrelay.relay.storage.sessions import SqlSessions
@@ -21,6 +22,7 @@ class SqlStore:
         self.cases = SqlCases(batch)
         self.envelopes = SqlEnvelopes(batch)
         self.deliveries = SqlDeliveries(batch)
+        self.leases = SqlLeases(batch)
         self.sessions = SqlSessions(batch)
         self.uploads = SqlUploads(batch)
         self.payloads = SqlPayloads(batch)

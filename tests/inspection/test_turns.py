@@ -2,7 +2,7 @@
 
 import asyncio
 
-from vetrelay.intake.turns import Turns
+from vetrelay.inspection.turns import Turns
 
 SMALL, MIDDLING, LARGE = 10, 1_000, 100_000
 
