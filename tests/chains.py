@@ -127,14 +127,21 @@ def party_key(name: str, gen: int) -> PartyKey:
 class ActingParty:
     """A party as it acts: its devices by name, its chain and what that adds up to."""
 
-    def __init__(self, name: str, kind: PartyKind = "household", *, operator: PartyId | None = None) -> None:
+    def __init__(
+        self, name: str, kind: PartyKind = "household", *, operator: PartyId | None = None, inspects: bool = True
+    ) -> None:
         """`name` is what all its keys follow from; its first device is called "first"."""
         self.name = name
         self.kind = kind
         self.devices = {FIRST: device_named(f"{name} {FIRST}")}
         first = self.devices[FIRST]
         entry = DeviceEntry(
-            sign=first.sign, seal=first.seal, person=nonce(f"{name} {FIRST}"), role=ROLE_OF_KIND[kind], admin=True
+            sign=first.sign,
+            seal=first.seal,
+            person=nonce(f"{name} {FIRST}"),
+            role=ROLE_OF_KIND[kind],
+            admin=True,
+            inspects=inspects,
         )
         self.genesis_entry = entry
         genesis = genesis_by(
@@ -180,11 +187,16 @@ class ActingParty:
         """Signs as one of its devices; nothing is taken into the chain."""
         return sign(kind, body, [self.devices[by].signer])
 
-    def offer(self, name: str, *, party: PartyId | None = None) -> Signed:
+    def offer(self, name: str, *, party: PartyId | None = None, inspects: bool = True) -> Signed:
         """A new device's offer, signed by itself and by the secret of whoever wants it."""
         device = self.devices.setdefault(name, device_named(f"{self.name} {name}"))
         body = Offer(
-            v=1, party=party or self.id, sign=device.sign, seal=device.seal, nonce=nonce(f"offer {self.name} {name}")
+            v=1,
+            party=party or self.id,
+            sign=device.sign,
+            seal=device.seal,
+            nonce=nonce(f"offer {self.name} {name}"),
+            inspects=inspects,
         )
         secret = seed(f"offer secret {self.name} {name}", 16)
         return sign("offer", body, [device.signer, signer_from(derive(secret, "offer/sign"))])

@@ -35,6 +35,7 @@ SENTENCES: Mapping[str, str] = {
     "wrong_relay": "This was made for, or signed by, another relay; check the address you were given.",
     "not_a_member": "That party does not take part in this case; look at the case again.",
     "already_a_member": "That party takes part in this case already; nothing needs to be done.",
+    "cannot_inspect": "In this case every sender's program checks its files itself, and a device there cannot: use the command line, or a case with a file check.",
     "may_not": "Your role in this case does not allow that; ask somebody whose role does.",
     "invitation_unknown": "This invitation is not open (any more); ask for a new link.",
     "invitation_used": "This invitation was used already; ask for a new link.",

@@ -59,7 +59,7 @@ def bare_pillow(content: bytes) -> list[bytes]:
 
 async def empty_jobs(*, pause_seconds: float) -> list[float]:
     """Milliseconds of each of many empty jobs, sorted: hand over, lock down, answer."""
-    zygote = await Zygote.start((sys.executable, "-I", str(WORKER), "plain"))
+    zygote = await Zygote.start((sys.executable, "-I", str(WORKER), "plain"), "pictures")
     spent = []
     for _ in range(EMPTY_JOBS):
         await asyncio.sleep(pause_seconds)

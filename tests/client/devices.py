@@ -29,7 +29,7 @@ async def add_device(town: Town, admin: End, name: str) -> End:
     party = await own_party(admin)
     newest = party_keys(admin)[0]
     box = age_file(newest.seed, device.seal)
-    offer = Offer(v=1, party=party.id, sign=device.sign, seal=device.seal, nonce=b64(os.urandom(16)))
+    offer = Offer(v=1, party=party.id, sign=device.sign, seal=device.seal, nonce=b64(os.urandom(16)), inspects=True)
     secret = signer_from(derive(os.urandom(16), "offer/sign"))
     statement = DeviceAdd(
         v=1,

@@ -12,15 +12,22 @@ import pytest
 from tests.inspection.misbehaving_worker import ATTEMPT, ATTEMPTS, EMPTY, MISDEED, MISDEEDS
 from vetrelay.inspection.frames import Request
 from vetrelay.inspection.handover import handed_over
-from vetrelay.inspection.inspect import checked_result
+from vetrelay.inspection.answer import checked_result
 from vetrelay.inspection.kinds import Kind
-from vetrelay.inspection.policy import POLICY, Limits, limits_for
+from vetrelay.inspection.policy import ROWS, Limits, limits_of
 from vetrelay.inspection.sandbox import End, Ending, Zygote
-from vetrelay.inspection.selftest import prove_denials, prove_pictures
+from vetrelay.inspection.selftest import prove_denials, prove_samples
+from vetrelay.inspection.source import BytesSource
 from vetrelay.inspection.words import Reason
 
 MiB = 1 << 20
-LIMITS = replace(limits_for(b""), cpu_seconds=5, wall_ms=20_000, output_bytes=4 * MiB, address_space_bytes=512 * MiB)
+LIMITS = replace(
+    limits_of(ROWS[Kind.JPEG], size_bytes=0),
+    cpu_seconds=5,
+    wall_ms=20_000,
+    output_bytes=4 * MiB,
+    address_space_bytes=512 * MiB,
+)
 DENIED = {errno.EPERM, errno.EACCES}
 
 
@@ -28,7 +35,7 @@ async def run(
     zygote: Zygote, job: int, argument: int = 0, *, limits: Limits = LIMITS, content: bytes = b"", size_bytes: int = 0
 ) -> Ending:
     """One job over this content."""
-    with handed_over(content, most_bytes=len(content), head_bytes=0) as handover:
+    with handed_over(BytesSource(content), most_bytes=len(content), head_bytes=0) as handover:
         request = Request(job=job, argument=argument, size_bytes=size_bytes or len(content), limits=limits)
         return await zygote.run(request, handover.descriptor)
 
@@ -98,15 +105,15 @@ class SandboxContract:
         assert Ending(end=End.FINISHED, untrusted=b"ok") == await run(zygote, EMPTY)
 
     @pytest.mark.parametrize("name", ATTEMPTS)
-    @pytest.mark.parametrize("kind", [Kind.JPEG, Kind.HEIC])
+    @pytest.mark.parametrize("kind", [Kind.JPEG, Kind.HEIC, Kind.PDF])
     async def test_inside_it_is_impossible_to(self, zygote: Zygote, name: str, kind: Kind) -> None:
         """Everything that reaches out of the process fails, also where the kind of file may start threads."""
-        limits = replace(POLICY[kind].limits, cpu_seconds=5)
+        limits = replace(limits_of(ROWS[kind], size_bytes=0), cpu_seconds=5)
         ending = await run(zygote, ATTEMPT, list(ATTEMPTS).index(name), limits=limits)
         assert End.FINISHED is ending.end
         assert ending.untrusted[0] in DENIED
 
-    async def test_every_kind_of_picture_opens(self, zygote: Zygote) -> None:
+    async def test_every_sample_opens(self, zygote: Zygote) -> None:
         """The self-test passes: a decoder that needs a thread gets one, also where the user's threads are counted."""
         await prove_denials(zygote)
-        await prove_pictures(zygote)
+        await prove_samples(zygote)

@@ -61,7 +61,7 @@ def write_without_end(_task: zygote.Task) -> Iterable[bytes]:
 
 def answer_one_byte_too_many(task: zygote.Task) -> Iterable[bytes]:
     """Answers with one byte more than the size it was told."""
-    yield bytes(task.size_bytes + 1)
+    yield bytes(task.request.size_bytes + 1)
 
 
 def die_by_signal(_task: zygote.Task) -> Iterable[bytes]:
@@ -224,7 +224,7 @@ ATTEMPTS: Mapping[str, Callable[[], object]] = {
 def attempt(task: zygote.Task) -> Iterable[bytes]:
     """The errno that the attempt met, as one byte; 0 if it was let through."""
     try:
-        tuple(ATTEMPTS.values())[task.argument]()
+        tuple(ATTEMPTS.values())[task.request.argument]()
     except OSError as error:
         return [bytes([error.errno or 255])]
     return [b"\0"]
@@ -247,6 +247,11 @@ def without_libmagic() -> None:
     sys.modules["pylibmagic"] = None  # type: ignore[assignment]  # as above
 
 
+def without_heic() -> None:
+    """Makes every import of the HEIC decoder fail."""
+    sys.modules["pillow_heif"] = None  # type: ignore[assignment]  # as above
+
+
 def with_an_open_door() -> None:
     """Leaves the jail's lock off, as a broken release would."""
     setattr(lockdown, "lock", lambda _locks, _limits: None)  # noqa: B010 - an assignment would have to be the same type
@@ -256,6 +261,7 @@ BEFORE: Mapping[str, Callable[[], None]] = {
     "plain": lambda: None,
     "nobody": lambda: None,
     "no-libmagic": without_libmagic,
+    "no-heic": without_heic,
     "open-door": with_an_open_door,
 }
 AFTER: Mapping[str, Callable[[], None]] = {"nobody": as_nobody}
@@ -264,7 +270,7 @@ AFTER: Mapping[str, Callable[[], None]] = {"nobody": as_nobody}
 def main(variant: str, arguments: list[str]) -> None:
     """As the real worker's `main`, with more jobs."""
     BEFORE[variant]()
-    tools = worker.prepare(heic="no-heic" not in arguments)
+    tools = worker.prepare(arguments[2])
     real = worker.jobs_with(tools)
 
     def inspect_job(task: zygote.Task) -> Iterable[bytes]:
@@ -277,13 +283,13 @@ def main(variant: str, arguments: list[str]) -> None:
     jobs: Mapping[int, zygote.JobFunction] = {
         **real,
         Job.INSPECT: inspect_job,
-        MISDEED: lambda task: MISDEEDS[task.argument](task),
+        MISDEED: lambda task: MISDEEDS[task.request.argument](task),
         ATTEMPT: attempt,
         EMPTY: lambda _task: [b"ok"],
     }
     channels = zygote.channels(arguments)
     AFTER.get(variant, lambda: None)()
-    zygote.serve(channels, jobs, abilities=(tools.opinion is not None, tools.heic))
+    zygote.serve(channels, jobs, abilities=worker.abilities_of(tools))
 
 
 if __name__ == "__main__":

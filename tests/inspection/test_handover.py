@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from vetrelay.inspection.handover import handed_over, is_sealed, memory, seal
+from vetrelay.inspection.source import BytesSource, DescriptorSource
 
 CONTENT = bytes(range(256)) * 5000
 
@@ -31,19 +32,18 @@ def test_sealed_memory_is_passed_on_without_a_copy() -> None:
     """The caller's own descriptor is what the jail maps, and stays the caller's."""
     descriptor = memory()
     os.write(descriptor, CONTENT)
-    with handed_over(seal(descriptor), most_bytes=10, head_bytes=4) as handover:
-        assert descriptor == handover.descriptor
-        assert (len(CONTENT), CONTENT[:4]) == (handover.size_bytes, handover.head)
+    with handed_over(DescriptorSource(seal(descriptor)), most_bytes=len(CONTENT), head_bytes=4) as handover:
+        assert (descriptor, len(CONTENT)) == (handover.descriptor, handover.size_bytes)
     os.close(descriptor)
 
 
 def test_bytes_and_files_are_copied_into_sealed_memory(file: int) -> None:
     """What arrives is whole, sealed, and gone from this process afterwards."""
-    for content in (CONTENT, file):
+    for content in (BytesSource(CONTENT), DescriptorSource(file)):
         with handed_over(content, most_bytes=len(CONTENT), head_bytes=8) as handover:
             assert CONTENT == read(handover.descriptor)
             assert is_sealed(handover.descriptor)
-            assert (len(CONTENT), CONTENT[:8]) == (handover.size_bytes, handover.head)
+            assert len(CONTENT) == handover.size_bytes
             inside = handover.descriptor
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(inside)
@@ -54,7 +54,7 @@ def test_memory_that_is_not_sealed_is_copied() -> None:
     descriptor = memory()
     os.write(descriptor, CONTENT)
     assert not is_sealed(descriptor)
-    with handed_over(descriptor, most_bytes=len(CONTENT), head_bytes=8) as handover:
+    with handed_over(DescriptorSource(descriptor), most_bytes=len(CONTENT), head_bytes=8) as handover:
         assert descriptor != handover.descriptor
         os.pwrite(descriptor, b"changed", 0)
         assert CONTENT == read(handover.descriptor)
@@ -63,7 +63,7 @@ def test_memory_that_is_not_sealed_is_copied() -> None:
 
 def test_of_a_file_that_is_too_large_only_the_head_is_copied(file: int) -> None:
     """It is going to be sniffed, not opened; its true size is told beside it."""
-    for content in (CONTENT, file):
+    for content in (BytesSource(CONTENT), DescriptorSource(file)):
         with handed_over(content, most_bytes=len(CONTENT) - 1, head_bytes=100) as handover:
             assert CONTENT[:100] == read(handover.descriptor)
             assert len(CONTENT) == handover.size_bytes
@@ -85,5 +85,5 @@ def test_sealed_memory_cannot_be_changed() -> None:
 
 def test_nothing_is_handed_over_as_nothing() -> None:
     """An empty file has a descriptor too."""
-    with handed_over(b"", most_bytes=10, head_bytes=10) as handover:
-        assert (b"", 0, b"") == (read(handover.descriptor), handover.size_bytes, handover.head)
+    with handed_over(BytesSource(b""), most_bytes=10, head_bytes=10) as handover:
+        assert (b"", 0) == (read(handover.descriptor), handover.size_bytes)

@@ -34,7 +34,7 @@ AS_NOBODY = pytest.param(
 @pytest_asyncio.fixture(loop_scope="module", scope="module", params=["plain", AS_NOBODY])
 async def zygote(request: pytest.FixtureRequest) -> AsyncIterator[Zygote]:
     """One zygote for the whole suite (each test must leave it fit for the next), as this user and as uid 65534."""
-    started = await Zygote.start(worker(request.param))
+    started = await Zygote.start(worker(request.param), "pictures")
     if request.param == "nobody":
         assert "Uid:\t65534\t65534\t65534\t65534" in Path(f"/proc/{started.pid}/status").read_text()
     yield started
@@ -48,7 +48,7 @@ class TestTheJail(SandboxContract):
 @pytest.fixture
 async def mortal() -> AsyncIterator[Zygote]:
     """A zygote of its own for a test that kills it."""
-    started = await Zygote.start(worker("plain"))
+    started = await Zygote.start(worker("plain"), "pictures")
     yield started
     await started.close()
 
@@ -115,7 +115,7 @@ async def test_a_job_that_nobody_waits_for_is_killed(mortal: Zygote) -> None:
 
 async def test_a_zygote_ends_when_its_parent_closes_the_channels() -> None:
     """There is nothing to stop: closing is enough."""
-    started = await Zygote.start(worker("plain"))
+    started = await Zygote.start(worker("plain"), "pictures")
     await run(started, EMPTY)
     await started.close()
     assert not Path(f"/proc/{started.pid}").exists()
@@ -124,7 +124,7 @@ async def test_a_zygote_ends_when_its_parent_closes_the_channels() -> None:
 async def test_a_machine_without_seccomp_gets_no_jail() -> None:
     """Fails closed: where a job cannot be confined, none is started."""
     command = (sys.executable, "-I", str(HERE / "without_seccomp.py"))
-    zygote = await Zygote.start(command)
+    zygote = await Zygote.start(command, "pictures")
     try:
         with pytest.raises(Fault) as refused:
             await prove_denials(zygote)
@@ -135,7 +135,7 @@ async def test_a_machine_without_seccomp_gets_no_jail() -> None:
 
 async def test_a_jail_that_lets_something_pass_is_not_used() -> None:
     """The probe notices a jail whose lock was left open."""
-    zygote = await Zygote.start(worker("open-door"))
+    zygote = await Zygote.start(worker("open-door"), "pictures")
     try:
         with pytest.raises(Fault) as refused:
             await prove_denials(zygote)
@@ -148,7 +148,7 @@ async def test_a_jail_that_lets_something_pass_is_not_used() -> None:
 async def test_a_worker_that_does_not_start_is_a_fault(command: tuple[str, ...]) -> None:
     """Whatever it is that fails to start, nobody waits for it."""
     with pytest.raises(Fault) as failed:
-        await Zygote.start(command)
+        await Zygote.start(command, "pictures")
     assert "sandbox_failed" == failed.value.code
 
 
@@ -156,7 +156,7 @@ def test_the_jail_serves_under_uvloop() -> None:
     """The services run on uvloop: every way of waiting is tried there too."""
 
     async def main() -> list[Ending]:
-        zygote = await Zygote.start(worker("plain"))
+        zygote = await Zygote.start(worker("plain"), "pictures")
         endings = [
             await run(zygote, EMPTY),
             await misbehave(zygote, "sleep", limits=replace(LIMITS, wall_ms=300)),

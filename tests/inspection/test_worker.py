@@ -13,13 +13,12 @@ HAS_HEIC = find_spec("pillow_heif") is not None
 NOTHING_NEW = """
 import sys
 from pathlib import Path
-from vetrelay.inspection import worker, zygote
+from vetrelay.inspection import worker
 files = [path.read_bytes() for path in Path(sys.argv[1]).iterdir()]
-tools = worker.prepare(heic=True)
+tools = worker.prepare("all")
 before = set(sys.modules)
 for content in files:
-    task = zygote.Task(content=content, size_bytes=len(content), file_bytes=1 << 30, argument=2560)
-    worker.inspect(task, tools)
+    worker.inspect(worker.sample_task(content), tools)
 print(len(files), sorted(set(sys.modules) - before))
 """
 

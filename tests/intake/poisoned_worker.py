@@ -9,16 +9,15 @@ import sys
 from collections.abc import Iterable, Mapping
 
 from vetrelay.inspection import worker, zygote
-from vetrelay.inspection.formats import samples
-from vetrelay.inspection.frames import Job, encode_result
+from vetrelay.inspection.frames import Job
+from vetrelay.inspection.resultframe import encode_result
 
 POISON = b"a file that breaks its parser"
 
 
 def main(arguments: list[str]) -> None:
     """As the real worker's `main`."""
-    tools = worker.prepare(heic="no-heic" not in arguments)
-    made = samples.make(heic=tools.heic)
+    tools = worker.prepare(arguments[2])
 
     def inspect_job(task: zygote.Task) -> Iterable[bytes]:
         if POISON in bytes(task.content[:]):
@@ -26,12 +25,8 @@ def main(arguments: list[str]) -> None:
             os.abort()
         return encode_result(worker.inspect(task, tools))
 
-    jobs: Mapping[int, zygote.JobFunction] = {
-        Job.INSPECT: inspect_job,
-        Job.PROBE: lambda _task: [worker.probe()],
-        Job.SAMPLE: lambda task: made[task.argument : task.argument + 1],
-    }
-    zygote.serve(zygote.channels(arguments), jobs, abilities=(tools.opinion is not None, tools.heic))
+    jobs: Mapping[int, zygote.JobFunction] = {**worker.jobs_with(tools), Job.INSPECT: inspect_job}
+    zygote.serve(zygote.channels(arguments), jobs, abilities=worker.abilities_of(tools))
 
 
 if __name__ == "__main__":

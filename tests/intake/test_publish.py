@@ -8,17 +8,19 @@ from vetrelay.client.drafts import DraftObject
 from vetrelay.client.transfer import SealedFile
 from vetrelay.inspection.words import Verdict
 from vetrelay.intake.publish import _CODES, Judged, entry_of, fitting, intent_of, refused
-from vetrelay.protocol.envelope import ObjectRole
+from vetrelay.protocol.envelope import MAX_OBJECTS
 from vetrelay.protocol.ids import b64
-from vetrelay.protocol.manifest import Derived
+from vetrelay.protocol.manifest import USES, Derived, Use
 
 
-def made(role: ObjectRole, name: str) -> tuple[Derived, DraftObject, SealedFile]:
+def made(use: Use, name: str) -> tuple[Derived, DraftObject, SealedFile]:
     """A copy, as findings, draft and spool name it."""
     p = b64(name.encode().ljust(32, b"."))
-    derived = Derived(role=role, h0=p, plain_sha256=p, size=1, media="image/jpeg", name=name, width=1, height=1)
+    derived = Derived(
+        use=use, h0=p, plain_sha256=p, size=1, media="image/jpeg", name=name, width=1, height=1, member=None
+    )
     drafted = DraftObject(
-        role=role,
+        role=USES[use],
         p=p,
         size=1,
         key=b64(bytes(16)),
@@ -37,7 +39,11 @@ def made(role: ObjectRole, name: str) -> tuple[Derived, DraftObject, SealedFile]
 
 def photo(index: int) -> Judged:
     """A clean photo with its two copies."""
-    parts = [made("normalized", f"{index}.jpg"), made("preview", f"{index}-preview.jpg")]
+    return judgement(index, [made("record", f"{index}.jpg"), made("preview", f"{index}-preview.jpg")])
+
+
+def judgement(index: int, parts: list[tuple[Derived, DraftObject, SealedFile]]) -> Judged:
+    """A clean file with these copies."""
     bare = refused(b64(bytes([index]) * 32), "any").finding
     return Judged(
         finding=type(bare)(
@@ -50,6 +56,10 @@ def photo(index: int) -> Judged:
             captured=None,
             width=1,
             height=1,
+            items=None,
+            duration_ms=None,
+            patient=None,
+            members=(),
             derived=tuple(part[0] for part in parts),
         ),
         objects=tuple(part[1] for part in parts),
@@ -66,9 +76,29 @@ def test_a_verdict_that_fits_keeps_its_previews() -> None:
 def test_a_verdict_too_large_for_one_submit_goes_without_previews() -> None:
     """A hundred photos for six readers: every copy still goes, and what names the previews goes with them."""
     fitted = fitting(tuple(photo(index) for index in range(100)), readers=6)
-    assert {("normalized",)} == {tuple(part.role for part in one.finding.derived) for one in fitted}
+    assert {("record",)} == {tuple(part.use for part in one.finding.derived) for one in fitted}
     assert {("normalized",)} == {tuple(copy.role for copy in one.objects) for one in fitted}
     assert {1} == {len(one.sealed) for one in fitted}
+
+
+def test_what_is_only_for_the_screen_goes_first() -> None:
+    """Strips before previews, all previews but the first before the first, a viewing copy before a record."""
+    uses: list[Use] = ["record", "viewing", "preview", "preview", "preview", "strip"]
+
+    def left(readers: int) -> list[str]:
+        files = [judgement(index, [made(use, f"{index}-{n}") for n, use in enumerate(uses)]) for index in range(50)]
+        return [part.use for part in fitting(files, readers=readers)[0].finding.derived]
+
+    assert ["record", "viewing", "preview"] == left(1)
+    assert ["record", "viewing"] == left(6)
+    assert ["record"] == left(12)
+
+
+def test_a_verdict_never_has_more_objects_than_an_envelope_may() -> None:
+    """A hundred videos for one reader: the bytes would do, the number would not."""
+    uses: list[Use] = ["record", "viewing", "preview", "strip"]
+    files = [judgement(index, [made(use, f"{index}-{n}") for n, use in enumerate(uses)]) for index in range(100)]
+    assert MAX_OBJECTS > sum(len(one.objects) for one in fitting(files, readers=1))
 
 
 @pytest.mark.parametrize("verdict", Verdict)

@@ -1,44 +1,196 @@
-"""Two intakes of one clinic share the work on one case: real processes, one relay, files with a verdict each."""
+"""Two intakes of one clinic share the work on one case: real processes, one relay, one verdict for each file."""
 
 import asyncio
 import signal
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.intake.poisoned_worker import POISON
-from tests.practice import VERDICT_SECONDS, Practice, Visit, end_of, photo, practice, visit
+from tests.practice import Practice, Visit, end_of, photo, practice, visit
 from tests.processes import Process, enrolment_code, intake_at
 from vetrelay.client.end import End
-from vetrelay.client.follow import envelope_of, follow
-from vetrelay.client.news import receive
+from vetrelay.client.follow import recall
 from vetrelay.client.parties import adopt, own_party, read_offer
-from vetrelay.client.thread import read_thread
-from vetrelay.protocol.ids import DeviceId
+from vetrelay.intake.jobs import FILE_NAME
+from vetrelay.protocol.envelope import parse_envelope
+from vetrelay.protocol.ids import DeviceId, EntryId, PartyId
+from vetrelay.protocol.log import Kind
+from vetrelay.protocol.signature import parse_wire
 
 FILES = 20
-LEASE_SECONDS = 4
-SHORT = f"lease_seconds = {LEASE_SECONDS}\n"
+SETTINGS = "lease_seconds = 4\n"
+COLOURS = ("red", "green", "blue", "black")
 
 
-@contextmanager
-def second_intake(here: Practice, *, worker: str = "real", beside: bool = True) -> Iterator[Process]:
-    """Another intake of the same relay, in a folder of its own, adopted by the clinic beside the first."""
-    folder = here.folder / "second machine"
-    folder.mkdir()
-    code = asyncio.run(enrolment_code(here.folder, "machine"))
-    second = intake_at(folder, here.url, code=code, worker=worker, settings=SHORT)
-    second.start()
+class Shared:
+    """A practice with two intakes; each may be stopped, killed and started again on its own folder."""
 
-    async def adopted() -> None:
-        async with end_of(here.folder / "veterinarian", here.clinic) as veterinarian:
-            await adopt(veterinarian, read_offer(Path(str(second.told["offer"]))), beside=beside)
+    def __init__(self, here: Practice) -> None:
+        self.here = here
+        self.folders = (here.folder, here.folder / "second machine")
+        self.codes = (here.machine_code, asyncio.run(enrolment_code(here.folder, "machine")))
+        self.folders[1].mkdir()
+        here.intake.end()
+        self.intakes = [self._started(0), self._started(1)]
 
-    try:
-        asyncio.run(adopted())
-        yield second
-    finally:
-        second.end()
+    def _started(self, number: int, *, die_at: str = "", worker: str = "real", until_ready: bool = True) -> Process:
+        code = self.codes[number]
+        process = intake_at(
+            self.folders[number], self.here.url, code=code, die_at=die_at, worker=worker, settings=SETTINGS
+        )
+        process.start(until_ready=until_ready)
+        return process
+
+    def restart(self, number: int, *, die_at: str = "", worker: str = "real", until_ready: bool = True) -> None:
+        """Ends an intake, if it still runs, and starts it again."""
+        self.intakes[number].end()
+        self.intakes[number] = self._started(number, die_at=die_at, worker=worker, until_ready=until_ready)
+
+    async def adopt_both(self) -> None:
+        """The clinic takes both into service, the second beside the first."""
+        async with end_of(self.here.folder / "veterinarian", self.here.clinic) as veterinarian:
+            for intake, beside in zip(self.intakes, (False, True), strict=True):
+                await adopt(veterinarian, read_offer(Path(str(intake.told["offer"]))), beside=beside)
+            assert 2 == len((await own_party(veterinarian)).intakes)
+
+    def tries(self) -> list[int]:
+        """How often each intake has tried the file that it tried most."""
+        found = []
+        for folder in self.folders:
+            with sqlite3.connect(folder / "intake" / FILE_NAME) as table:
+                found.append(table.execute("SELECT coalesce(max(count), 0) FROM tries").fetchone()[0])
+        return found
+
+    def end(self) -> None:
+        """Stops both."""
+        for intake in self.intakes:
+            intake.end()
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[Shared]:
+    """Both intakes, adopted and at work."""
+    with practice(tmp_path) as here:
+        shared = Shared(here)
+        try:
+            asyncio.run(shared.adopt_both())
+            yield shared
+        finally:
+            shared.end()
+
+
+async def sent(case: Visit, count: int) -> list[EntryId]:
+    """Messages with one photo each."""
+    return [
+        await case.send({f"{number}.jpg": photo(1600 + number, 1200, colour=COLOURS[number % len(COLOURS)])})
+        for number in range(count)
+    ]
+
+
+def verdicts(end: End, case: Visit) -> dict[EntryId, list[DeviceId]]:
+    """The devices that answered each message, as the veterinarian's own log has it: believed or not."""
+    found: dict[EntryId, list[DeviceId]] = {}
+    for row in end.journal.log(case.case, after=0):
+        if row.link.kind is Kind.ENVELOPE and row.signed is not None:
+            envelope = parse_envelope(parse_wire(row.signed))
+            if envelope.derived_from is not None:
+                found.setdefault(envelope.derived_from, []).append(envelope.device)
+    return found
+
+
+def workers(case: Visit, answered: dict[EntryId, list[DeviceId]]) -> Counter[PartyId]:
+    """How many messages each intake has answered."""
+    roster = recall(case.veterinarian, case.case).roster
+    party = {device: party.id for party in roster.parties.values() for device in party.devices}
+    return Counter(party[devices[0]] for devices in answered.values())
+
+
+async def all_clean(case: Visit, entries: list[EntryId]) -> dict[EntryId, list[DeviceId]]:
+    """Waits until every message has its verdict; who answered what. Each has exactly one."""
+    for entry in entries:
+        view = await case.checked(entry)
+        assert ["clean"] == [file.verdict for file in view.attachments]
+    answered = verdicts(case.veterinarian, case)
+    assert dict.fromkeys(entries, 1) == {entry: len(devices) for entry, devices in answered.items()}
+    return answered
+
+
+async def test_two_intakes_share_the_files_of_one_case(shared: Shared) -> None:
+    """Twenty photos wait when both start: each has one verdict, and both have worked."""
+    async with visit(shared.here, "a long list") as case:
+        for intake in shared.intakes:
+            assert 0 == intake.end()
+        entries = await sent(case, FILES)
+        for number in (0, 1):
+            shared.restart(number, until_ready=False)
+        for intake in shared.intakes:
+            intake.hear()
+        worked = workers(case, await all_clean(case, entries))
+    assert 2 == len(worked), worked
+    assert FILES == worked.total()
+
+
+async def test_what_a_killed_intake_had_in_hand_the_other_finishes(shared: Shared) -> None:
+    """It dies with a photo inspected and the lease on it in force; the other waits for its end, no longer."""
+    async with visit(shared.here, "a power cut") as case:
+        assert 0 == shared.intakes[1].end()
+        shared.restart(0, die_at="inspected")
+        entries = await sent(case, 1)
+        assert -signal.SIGKILL == shared.intakes[0].wait()
+        shared.restart(1)
+        entries += await sent(case, FILES - 1)
+        answered = await all_clean(case, entries)
+        assert 1 == len(workers(case, answered))
+        shared.intakes[0] = shared._started(0)
+        assert 0 == shared.intakes[1].end()
+        answered = await all_clean(case, [*entries, *await sent(case, 1)])
+    assert [1, FILES] == sorted(workers(case, answered).values())
+
+
+async def test_a_poisoned_file_is_held_by_one_of_them_after_two_tries(shared: Shared) -> None:
+    """And the photos beside it and after it pass meanwhile, whoever has them."""
+    for number in (0, 1):
+        shared.restart(number, worker="poisoned")
+    async with visit(shared.here, "poison for two") as case:
+        poisoned = await case.send({"poison.jpg": photo() + POISON, "beside.jpg": photo()})
+        after = await sent(case, 4)
+        for entry in after:
+            assert ["clean"] == [file.verdict for file in (await case.checked(entry)).attachments]
+        entry = await case.checked(poisoned)
+        found = verdicts(case.veterinarian, case)
+    assert [("held", "jail_crashed"), ("clean", None)] == [(file.verdict, file.reason) for file in entry.attachments]
+    assert [1] * 5 == [len(found[one]) for one in (poisoned, *after)]
+    assert [0, 2] == sorted(shared.tries())
+
+
+async def adopted(here: Practice, intake: Process, *, beside: bool) -> None:
+    """The clinic's word, by the offer that the intake wrote."""
+    async with end_of(here.folder / "veterinarian", here.clinic) as veterinarian:
+        await adopt(veterinarian, read_offer(Path(str(intake.told["offer"]))), beside=beside)
+
+
+@pytest.mark.parametrize("is_first_back", [True, False], ids=["the first comes back", "the first is retired"])
+async def test_an_intake_that_comes_later_leaves_what_was_sealed_to_the_first(
+    shared: Shared, *, is_first_back: bool
+) -> None:
+    """It cannot open that slip, and must not refuse the file for it, until nobody is left who could."""
+    first, second = shared.intakes
+    await adopted(shared.here, first, beside=False)
+    async with visit(shared.here, "a newcomer") as case:
+        assert 0 == first.end()
+        early = await case.send({"early.jpg": photo()})
+        await adopted(shared.here, second, beside=True)
+        late = await case.checked(await case.send({"late.jpg": photo(colour="blue")}))
+        assert ["clean"] == [file.verdict for file in late.attachments]
+        assert {late.entry} == verdicts(case.veterinarian, case).keys()
+        if is_first_back:
+            shared.restart(0)
+        else:
+            await adopted(shared.here, second, beside=False)
+        entry = await case.checked(early)
+    expected = ("clean", None) if is_first_back else ("refused", "slip_unusable")
+    assert [expected] == [(file.verdict, file.reason) for file in entry.attachments]

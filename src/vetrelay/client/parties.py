@@ -66,7 +66,8 @@ def new_party(  # every field is a fact of the new party
     key = PartyKey(gen=0, seed=random_bytes(32))
     step, boxes = boxed(kind, key, device, random_bytes)
     person = b64(random_bytes(16))
-    entry = DeviceEntry(sign=device.sign, seal=device.seal, person=person, role=ROLE_OF_KIND[kind], admin=True)
+    role = ROLE_OF_KIND[kind]
+    entry = DeviceEntry(sign=device.sign, seal=device.seal, person=person, role=role, admin=True, inspects=True)
     genesis = genesis_by(entry, device.signer, kind=kind, nonce=b64(random_bytes(16)), keys=step, operator=None)
     keyring = Keyring(
         relay_url=relay_url,

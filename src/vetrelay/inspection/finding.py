@@ -9,6 +9,7 @@ from vetrelay.inspection import policy
 from vetrelay.inspection.kinds import KINDS, Kind
 from vetrelay.inspection.naming import safe_name, visible
 from vetrelay.inspection.notes import Note
+from vetrelay.inspection.pack import Written
 from vetrelay.inspection.patient import differences
 from vetrelay.inspection.policy import Row
 from vetrelay.inspection.result import Patient, RawOutput, Result, Role, Series
@@ -37,7 +38,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """One file made by the inspection; `member` is the number of the member of a pack that it was made of."""
+    """One file made by the inspection; `member` is the number of the member of a pack that it was made of.
+
+    `written` is there where the content went into the caller's sink instead: a pack of many members.
+    """
 
     role: str
     name: str
@@ -46,6 +50,7 @@ class Output:
     width: int = 0
     height: int = 0
     member: int | None = None
+    written: Written | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,8 +204,8 @@ def _output_as_json(made: Output) -> dict[str, object]:
         "role": made.role,
         "name": made.name,
         "media_type": made.media_type,
-        "size_bytes": len(made.content),
-        "sha256": hashlib.sha256(made.content).hexdigest(),
+        "size_bytes": made.written.size_bytes if made.written else len(made.content),
+        "sha256": made.written.sha256 if made.written else hashlib.sha256(made.content).hexdigest(),
         "width": made.width,
         "height": made.height,
         "member": made.member,

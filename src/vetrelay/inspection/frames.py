@@ -24,7 +24,7 @@ class Garbled(Exception):
 class Job(IntEnum):
     """What a jail may be asked to do.
 
-    INSPECT: one file. MEMBER: one member of an archive, inflated and then inspected. SHEET: a contact sheet of pictures
+    INSPECT: one file. MEMBER: one member of a pack, inflated. SHEET: a contact sheet of pictures
     that were made. PROBE and SAMPLE: the self-test's.
     """
 

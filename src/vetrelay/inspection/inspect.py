@@ -17,19 +17,27 @@ from typing import Self
 from vetrelay.inspection import policy, sniff
 from vetrelay.inspection.answer import checked_result
 from vetrelay.inspection.ask import Ask, DicomMode
+from vetrelay.inspection.entries import Entry
 from vetrelay.inspection.finding import Finding, finding_of
-from vetrelay.inspection.frames import inspecting
+from vetrelay.inspection.frames import Request, inspecting
 from vetrelay.inspection.handover import handed_over
 from vetrelay.inspection.kinds import KINDS, Family, Kind
+from vetrelay.inspection.pack import Sink
+from vetrelay.inspection.packjobs import Slice, check_sum, drawing, taken_out, taking_out
 from vetrelay.inspection.policy import Row
 from vetrelay.inspection.pool import Pool
-from vetrelay.inspection.result import Result
-from vetrelay.inspection.sandbox import WORKER_COMMAND
+from vetrelay.inspection.result import RawOutput, Result
+from vetrelay.inspection.sandbox import WORKER_COMMAND, Ending
 from vetrelay.inspection.source import BytesSource, DescriptorSource, Source
+from vetrelay.inspection.unpack import LETTERS, MAX_LETTERS, Hands, Place, unpack, unpack_letter
+from vetrelay.inspection.unpacked import is_pack, letter_finding, pack_finding
 from vetrelay.inspection.wishes import NO_WISHES, Wishes
-from vetrelay.inspection.words import Reason
+from vetrelay.inspection.words import Reason, Unfit, Verdict
+from vetrelay.inspection.zipforms import STORED
 
 _log = logging.getLogger(__name__)
+# Packs need no decoder of documents: the zygote that is forked faster serves them.
+_LIGHT = "pictures"
 _LEAN = {Family.PICTURE: "pictures"}
 
 
@@ -78,16 +86,90 @@ class Inspector:
         return self._settings.rows
 
     async def inspect(
-        self, content: bytes | int | Source, name: str, *, declared: str | None = None, wishes: Wishes = NO_WISHES
+        self,
+        content: bytes | int | Source,
+        name: str,
+        *,
+        declared: str | None = None,
+        wishes: Wishes = NO_WISHES,
+        sink: Sink | None = None,
     ) -> Finding:
         """One file, given whole, by its descriptor (which stays the caller's), or as a source that is read in its turn.
 
-        A sealed memory file is passed on without a copy. `declared` is the media type that the sender's program named. Raises Fault only where no jail can be had at all.
+        A sealed memory file is passed on without a copy. `declared` is the media type that the sender's program named.
+        A pack of many files is packed anew into `sink`, piece by piece (in memory without one). Raises Fault only where
+        no jail can be had at all.
         """
-        source = _source(content)
+        return await self._found(_source(content), name, declared, Place(), wishes, sink)
+
+    async def _found(
+        self,
+        source: Source,
+        name: str,
+        declared: str | None,
+        place: Place,
+        wishes: Wishes,
+        sink: Sink | None,
+    ) -> Finding:
+        def found(result: Result) -> Finding:
+            return finding_of(result, name, declared=declared, rows=self._settings.rows, expected=wishes.patient)
+
         claimed = policy.claimed_kind(name, declared)
-        result = await self._seen(source, claimed, wishes)
-        return finding_of(result, name, declared=declared, rows=self._settings.rows, expected=wishes.patient)
+        kind = sniff.kind_of(source.read(0, policy.HEAD_BYTES))
+        row = policy.row_of(self._settings.rows, kind)
+        try:
+            if is_pack(kind, claimed) and row.accept:
+                empty = found(Result(kind=kind))
+                if empty.verdict is not Verdict.CONVERTED:
+                    return empty
+                hands = self._hands(wishes)
+                unpacked = await unpack(source, name, hands=hands, place=place, sink=sink, row=row)
+                return pack_finding(empty, unpacked, expected=wishes.patient)
+            result = await self._seen(source, claimed, wishes)
+            finding = found(result)
+            if result.kind in LETTERS and place.letters == MAX_LETTERS:
+                return found(Result(kind=result.kind, reason=Reason.LETTER_TOO_DEEP))
+            if not result.parts or finding.reason is not None:
+                return finding
+            hands = self._hands(wishes)
+            unpacked = await unpack_letter(result.parts, name, hands=hands, place=place, sink=sink)
+            return letter_finding(finding, unpacked, expected=wishes.patient)
+        except Unfit as unfit:
+            return found(Result(kind=kind, reason=unfit.reason))
+
+    def _hands(self, wishes: Wishes) -> Hands:
+        """What a walk through a pack may ask for: always one thing at a time, each with a turn of its own."""
+
+        async def inspect(source: Source, name: str, declared: str | None, place: Place) -> Finding:
+            return await self._found(source, name, declared, place, wishes, None)
+
+        rows = self._settings.rows
+        return Hands(
+            inspect=inspect,
+            take_out=self._taken_out,
+            draw=self._drawn,
+            largest_bytes=max(row.file_bytes for kind, row in rows.items() if kind is not Kind.ZIP),
+        )
+
+    async def _taken_out(self, source: Source, entry: Entry) -> Source:
+        packed = Slice(source=source, offset=entry.offset, size_bytes=entry.packed_bytes)
+        if entry.method == STORED:
+            check_sum(packed, entry.crc)
+            return packed
+        return BytesSource(taken_out(await self._run(_LIGHT, taking_out(entry), packed)))
+
+    async def _drawn(self, previews: bytes) -> RawOutput | None:
+        result = checked_result(await self._run(_LIGHT, drawing(previews), BytesSource(previews)))
+        return result.outputs[0] if result.outputs else None
+
+    async def _run(self, load: str, request: Request, source: Source) -> Ending:
+        """One job in its turn. Raises Unfit(JAIL_LOST) where its jail was lost twice."""
+        async with self._pool.turn(source.size_bytes):
+            with handed_over(source, most_bytes=source.size_bytes, head_bytes=0) as handover:
+                ending = await self._pool.run(load, request, handover.descriptor)
+        if ending is None:
+            raise Unfit(Reason.JAIL_LOST)
+        return ending
 
     async def _seen(self, source: Source, claimed: Kind, wishes: Wishes) -> Result:
         """What the jail says of one file, by the row of what its first bytes say it is."""

@@ -59,6 +59,20 @@ class Note(IntEnum):
     OVERSIZED_PAGES = 45
     PICTURE_DETAILS_REMOVED = 46
     READING_ORDER_REMOVED = 47
+    # Recordings.
+    HIDDEN_TRACKS_REMOVED = 72
+    CHAPTERS_REMOVED = 73
+    SUBTITLES_REMOVED = 74
+    COVER_PICTURE_REMOVED = 75
+    EXTRA_SOUNDS_REMOVED = 76
+    EXTRA_VIDEOS_REMOVED = 77
+    LABELS_REMOVED = 78
+    WRITING_BETWEEN_FRAMES_REMOVED = 79
+    CONTAINER_CHANGED = 80
+    PLAYS_EVERYWHERE_COPY = 81
+    COPY_HAS_FEWER_FRAMES = 82
+    NO_PLAYS_EVERYWHERE_COPY = 83
+    DEVICE_DETAILS_REMOVED = 84
     # Writings.
     UNSEEN_SIGNS_SHOWN = 88
     LETTERS_GUESSED = 89
@@ -82,7 +96,7 @@ class Note(IntEnum):
     TEXT_SHORTENED = 107
     # Packs and letters.
     UNPACKED = 112
-    PACKED_ANEW = 113
+    PACK_MADE_ANEW = 113
     FILES_LEFT_OUT = 114
     VIEWER_LEFT_OUT = 115
     DISC_INDEX_LEFT_OUT = 116
@@ -177,6 +191,19 @@ NOTE_WORDS: Mapping[Note, tuple[str, str]] = {
     Note.OTHER_SPECIES: ("warning: another species stands in this file", ""),
     Note.OTHER_OWNER: ("warning: another owner's name stands in this file", ""),
     Note.NOT_SCANNED: ("not seen by the virus scanner, which could not be asked", ""),
+    Note.HIDDEN_TRACKS_REMOVED: ("1 hidden track removed", "{} hidden tracks removed"),
+    Note.CHAPTERS_REMOVED: ("chapters removed", ""),
+    Note.SUBTITLES_REMOVED: ("subtitles removed", ""),
+    Note.COVER_PICTURE_REMOVED: ("cover picture removed", ""),
+    Note.EXTRA_SOUNDS_REMOVED: ("second sound track removed", "{} more sound tracks removed"),
+    Note.EXTRA_VIDEOS_REMOVED: ("second video track removed", "{} more video tracks removed"),
+    Note.LABELS_REMOVED: ("title and labels removed", ""),
+    Note.WRITING_BETWEEN_FRAMES_REMOVED: ("hidden writing between the frames removed", ""),
+    Note.CONTAINER_CHANGED: ("packed as another type, pictures and sound unchanged", ""),
+    Note.PLAYS_EVERYWHERE_COPY: ("a copy that plays everywhere was made", ""),
+    Note.COPY_HAS_FEWER_FRAMES: ("the copy that plays everywhere shows fewer frames", ""),
+    Note.NO_PLAYS_EVERYWHERE_COPY: ("no copy that plays everywhere could be made", ""),
+    Note.DEVICE_DETAILS_REMOVED: ("device details removed", ""),
     Note.UNSEEN_SIGNS_SHOWN: ("unseen sign shown as a mark", "{} unseen signs shown as marks"),
     Note.LETTERS_GUESSED: ("letters guessed, because the text does not say how it is written", ""),
     Note.NOT_JSON: ("not valid JSON, kept as plain text", ""),
@@ -198,7 +225,7 @@ NOTE_WORDS: Mapping[Note, tuple[str, str]] = {
     Note.PICTURES_LEFT_OUT: ("picture or drawing left out", "{} pictures or drawings left out"),
     Note.TEXT_SHORTENED: ("text cut off, because the document is longer than can be shown", ""),
     Note.UNPACKED: ("unpacked into its files", ""),
-    Note.PACKED_ANEW: ("packed anew", ""),
+    Note.PACK_MADE_ANEW: ("packed anew", ""),
     Note.FILES_LEFT_OUT: ("1 file left out", "{} files left out"),
     Note.VIEWER_LEFT_OUT: ("viewer program on the disc left out", ""),
     Note.DISC_INDEX_LEFT_OUT: ("index of the disc left out", ""),

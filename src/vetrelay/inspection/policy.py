@@ -107,7 +107,7 @@ _OFFICE = Row(
     most=2000,
     base_seconds=30,
     address_space_bytes=3 * GiB // 2,
-    output_bytes=64 * MiB,
+    output_bytes=80 * MiB,  # 4 Mi signs of text, which may all be shown as marks, and 40 MiB of pictures
     keep_original=True,
     preview=False,
 )
@@ -156,7 +156,7 @@ ROWS: Mapping[Kind, Row] = {
     **dict.fromkeys((Kind.MP3, Kind.M4A, Kind.OGG, Kind.WAV, Kind.FLAC, Kind.AMR), _AUDIO),
     **dict.fromkeys((Kind.TEXT, Kind.CSV, Kind.JSON, Kind.MARKDOWN), _TEXT),
     Kind.RTF: replace(_TEXT, file_bytes=10 * MiB),
-    **dict.fromkeys((Kind.DOCX, Kind.XLSX, Kind.ODT), _OFFICE),
+    **dict.fromkeys((Kind.DOCX, Kind.XLSX, Kind.ODT, Kind.OFFICE_ZIP), _OFFICE),
     **dict.fromkeys((Kind.MAIL, Kind.TNEF), _MAIL),
     # Its members are inspected one by one, each by its own row: no job ever holds it whole.
     Kind.ZIP: Row(file_bytes=2 * GiB, most=5000, base_seconds=30, output_bytes=2 * GiB, keep_original=True),

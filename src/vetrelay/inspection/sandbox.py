@@ -31,6 +31,7 @@ WORKER_COMMAND = (sys.executable, "-I", "-m", "vetrelay.inspection.worker")
 # huge pages, where the kernel gives them on request, halve what the kernel spends on a photo's fresh memory.
 _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
+    "OPENBLAS_NUM_THREADS": "1",  # numpy's would start threads, and a zygote has one
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "PATH": "/usr/bin:/bin:/sbin:/usr/sbin",
 }

@@ -4,16 +4,22 @@ It proves two things: of every zygote that its jail denies (a probe tries to ope
 of the first of each load that every sample can be opened in it (a missing lazy import shows only inside).
 """
 
+import zlib
+
 from vetrelay.errors import Fault
 from vetrelay.inspection import policy, sniff
 from vetrelay.inspection.answer import checked_result
 from vetrelay.inspection.ask import Ask
+from vetrelay.inspection.contact import Labelled, encode_pictures
+from vetrelay.inspection.entries import Entry
 from vetrelay.inspection.frames import PROBE_PASSED, Job, Request, inspecting
 from vetrelay.inspection.handover import handed_over
 from vetrelay.inspection.kinds import Kind
+from vetrelay.inspection.packjobs import drawing, taken_out, taking_out
 from vetrelay.inspection.sandbox import End, Ending, Zygote, ZygoteLost
 from vetrelay.inspection.source import BytesSource
 from vetrelay.inspection.words import Reason, Verdict
+from vetrelay.inspection.zipforms import DEFLATED
 
 _GLANCE = policy.row_of({}, Kind.UNKNOWN)
 
@@ -40,7 +46,23 @@ async def prove_samples(zygote: Zygote) -> None:
         if result.reason is not Reason.NONE and result.reason.verdict is not Verdict.KEPT_SEALED:
             raise Fault("sandbox_failed")
         proved.add(result.kind)
+        if result.kind is Kind.JPEG:
+            await _prove_packs(zygote, sample)
     if proved != zygote.abilities.opens:
+        raise Fault("sandbox_failed")
+
+
+async def _prove_packs(zygote: Zygote, picture: bytes) -> None:
+    """Raises Fault `sandbox_failed` unless a member can be taken out of a pack, and a contact sheet drawn."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = packer.compress(picture) + packer.flush()
+    entry = Entry(
+        name="", method=DEFLATED, offset=0, packed_bytes=len(packed), plain_bytes=len(picture), crc=zlib.crc32(picture)
+    )
+    if taken_out(await _ended(zygote, taking_out(entry), packed)) != picture:
+        raise Fault("sandbox_failed")
+    previews = encode_pictures([Labelled(label="1", content=picture)])
+    if checked_result(await _ended(zygote, drawing(previews), previews)).reason is not Reason.NONE:
         raise Fault("sandbox_failed")
 
 

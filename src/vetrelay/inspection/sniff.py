@@ -64,9 +64,19 @@ _MAIL_FIELD = re.compile(
 )
 _PAGE = re.compile(rb"(?i)<(!doctype\s+html|html|head|body|script|iframe|meta\s)")
 _DRAWING = re.compile(rb"(?i)<(!doctype\s+svg|svg)[\s>]")
-_ZIP_OFFICE = (b"[Content_Types].xml", b"mimetypeapplication/vnd.oasis.opendocument", b"word/", b"xl/", b"ppt/")
+_ZIP_OFFICE = (
+    b"[Content_Types].xml",
+    b"_rels/.rels",
+    b"docProps/",
+    b"mimetypeapplication/vnd.oasis.opendocument",
+    b"word/",
+    b"xl/",
+    b"ppt/",
+)
 # What no text file holds: C0 controls other than tab, line ends, form feed and escape.
 _CONTROLS = bytes(set(range(0x20)) - {0x09, 0x0A, 0x0C, 0x0D, 0x1B})
+# A text may still hold a few: they are shown as marks. More than one sign of eight, and nobody could read it.
+_SIGNS_PER_CONTROL = 8
 
 
 def kind_of(content: Content) -> Kind:
@@ -119,7 +129,8 @@ def _by_text(head: bytes) -> Kind:
         return Kind.SVG
     if _PAGE.search(start):
         return Kind.HTML
-    if not start or start.translate(None, _CONTROLS) != start or not _readable(start):
+    controls = len(start) - len(start.translate(None, _CONTROLS))
+    if not start or controls * _SIGNS_PER_CONTROL > len(start) or not _readable(start):
         return Kind.UNKNOWN
     return Kind.TEXT
 

@@ -47,6 +47,11 @@ class Reason(IntEnum):
     TOO_MANY_PAGES_OF_PICTURES = 96
     MOVES_TOO_LONG = 97
     PACKED_UNUSUALLY = 98
+    RECORDING_TOO_LONG = 116
+    VIDEO_TOO_LARGE = 117
+    TOO_MANY_FRAMES_A_SECOND = 118
+    RECORDING_LOCKED = 119
+    NOTHING_TO_PLAY = 120
     LINE_TOO_LONG = 124
     NESTED_TOO_DEEP = 125
     NUMBER_TOO_LONG = 126
@@ -92,6 +97,8 @@ class Reason(IntEnum):
     DICOM_IS_DOCUMENT = 200
     DICOM_PIXELS_OVERLONG = 201
     DICOM_IS_INDEX = 202
+    RECORDING_KEPT = 204
+    RECORDING_CODEC_UNKNOWN = 205
     DOCUMENT_NOT_READ = 210
     DOCUMENT_LOCKED = 211
     PACK_LOCKED = 220
@@ -140,6 +147,13 @@ SENTENCES: Mapping[Reason, str] = {
         "(iPhone: Settings, Camera, Formats, Most Compatible)."
     ),
     Reason.NEEDS_TOO_MUCH_MEMORY: "Opening this file takes more memory than any file may use; send a smaller copy.",
+    Reason.RECORDING_TOO_LONG: "This recording is longer than recordings may be; send a shorter part of it.",
+    Reason.VIDEO_TOO_LARGE: "This video is longer or wider than 4096 pixels; send a smaller copy.",
+    Reason.TOO_MANY_FRAMES_A_SECOND: (
+        "This video has more than 120 frames a second; export it as a normal video, or film without slow motion."
+    ),
+    Reason.RECORDING_LOCKED: "This recording is locked to one device or shop and plays nowhere else; send one you made.",
+    Reason.NOTHING_TO_PLAY: "This recording holds neither pictures nor sound; send it again, or record it anew.",
     Reason.LINE_TOO_LONG: "A line of this text is longer than 64 KiB; save it with line breaks and send that.",
     Reason.NESTED_TOO_DEEP: "This file has parts inside parts, deeper than any file needs; export it again and send that.",
     Reason.NUMBER_TOO_LONG: "This file holds a number of more than 4300 digits; export it again and send that.",
@@ -201,6 +215,13 @@ SENTENCES: Mapping[Reason, str] = {
     Reason.DICOM_IS_INDEX: "This is only the index of an imaging disc; send the whole folder, so that its pictures come too.",
     Reason.OPEN_WITH_CARE: (
         "Documents of this type can hold programs and cannot be made safe; open the original only if you expected it."
+    ),
+    Reason.RECORDING_KEPT: (
+        "Recordings of this type go on as they came, with everything that the device wrote into them; "
+        "the copy beside it plays everywhere."
+    ),
+    Reason.RECORDING_CODEC_UNKNOWN: (
+        "The file check cannot read how this recording was made, so it goes on as it came; open it only if you expected it."
     ),
     Reason.DOCUMENT_NOT_READ: (
         "The words of this document could not be taken out safely; open the original only if you expected it."

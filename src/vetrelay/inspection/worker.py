@@ -15,7 +15,8 @@ from typing import Protocol
 
 from vetrelay.inspection import policy, second_opinion, sniff, zygote
 from vetrelay.inspection.ask import Ask
-from vetrelay.inspection.formats import image
+from vetrelay.inspection.contact import decode_pictures
+from vetrelay.inspection.formats import dicom, image, mail, member, office, pdf, rtf, sheet, text, tnef
 from vetrelay.inspection.frames import Job, inspecting
 from vetrelay.inspection.kinds import KINDS, Kind
 from vetrelay.inspection.outlines.outline import Content
@@ -63,9 +64,20 @@ _PICTURES = (
         ),
     ),
 )
+_PAPERS = (Format(opens=pdf, kinds=frozenset({Kind.PDF})),)
+_SCANS = (Format(opens=dicom, kinds=frozenset({Kind.DICOM})),)
+_WRITINGS = (
+    Format(opens=text, kinds=frozenset({Kind.TEXT})),
+    Format(opens=office, kinds=frozenset({Kind.OFFICE_ZIP})),
+    Format(opens=rtf, kinds=frozenset({Kind.RTF})),
+)
+_LETTERS = (
+    Format(opens=mail, kinds=frozenset({Kind.MAIL})),
+    Format(opens=tnef, kinds=frozenset({Kind.TNEF})),
+)
 FORMATS: Mapping[str, tuple[Format, ...]] = {
     "pictures": _PICTURES,
-    "all": _PICTURES,
+    "all": (*_PICTURES, *_PAPERS, *_SCANS, *_WRITINGS, *_LETTERS),
 }
 """What a worker loads, by the word that it is started with. A lean one is forked faster."""
 
@@ -111,6 +123,25 @@ def _objection(task: zygote.Task, kind: Kind, tools: Tools) -> Reason:
     return Reason.NONE if second_opinion.agrees(opinion, kind) else Reason.TYPES_DISAGREE
 
 
+def take_out(task: zygote.Task) -> Iterable[bytes]:
+    """One member of a pack: its reason in one byte, and its own bytes where that is NONE."""
+    request = task.request
+    try:
+        plain = member.inflate(task.content, method=request.method, plain_bytes=request.plain_bytes, crc=request.crc)
+    except Unfit as unfit:
+        return [bytes([unfit.reason])]
+    return [bytes([Reason.NONE]), plain]
+
+
+def draw(task: zygote.Task) -> Result:
+    """A contact sheet of previews."""
+    try:
+        made = sheet.contact_sheet(tuple(decode_pictures(bytes(task.content[:]))))
+    except Unfit as unfit:
+        return Result(kind=Kind.JPEG, reason=unfit.reason)
+    return Result(kind=Kind.JPEG, width_px=made.width_px, height_px=made.height_px, outputs=(made,))
+
+
 def probe() -> bytes:
     """One byte per thing that must be impossible here: 1 if it failed as it should, 0 if the jail let it pass."""
     attempts: tuple[Callable[[], object], ...] = (
@@ -137,6 +168,8 @@ def prepare(load: str) -> Tools:
     """Loads every library and walks every path once, in the zygote, over samples made on the spot."""
     for name in _CODECS:
         codecs.lookup(name)
+    member.prepare()
+    sheet.prepare()
     chosen = FORMATS[load]
     for one in chosen:
         one.opens.prepare()
@@ -172,16 +205,22 @@ def jobs_with(tools: Tools) -> Mapping[int, zygote.JobFunction]:
 
     return {
         Job.INSPECT: inspect_job,
+        Job.MEMBER: take_out,
+        Job.SHEET: lambda task: encode_result(draw(task)),
         Job.PROBE: lambda _task: [probe()],
         Job.SAMPLE: lambda task: tools.samples[task.request.argument : task.request.argument + 1],
     }
 
 
+def abilities_of(tools: Tools) -> zygote.Abilities:
+    """What the parent is told of this worker."""
+    return zygote.Abilities(second_opinion=tools.opinion is not None, opens=tools.opens)
+
+
 def main(arguments: list[str]) -> None:
     """Prepares, then serves until the parent goes."""
     tools = prepare(arguments[2])
-    abilities = zygote.Abilities(second_opinion=tools.opinion is not None, opens=tools.opens)
-    zygote.serve(zygote.channels(arguments), jobs_with(tools), abilities=abilities)
+    zygote.serve(zygote.channels(arguments), jobs_with(tools), abilities=abilities_of(tools))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 The verdict and its derived objects have the audience of the envelope they answer (protocol.md section 6).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +19,18 @@ from vetrelay.inspection.result import Patient as RecordPatient
 from vetrelay.inspection.words import Verdict
 from vetrelay.protocol.envelope import Envelope, Ruling, VerdictCode
 from vetrelay.protocol.ids import CaseId, EntryId, Hash, PartyId, b64
-from vetrelay.protocol.manifest import MAX_MEMBERS, NO_HINTS, USES, Derived, Finding, Findings, Member, Patient, Use
+from vetrelay.protocol.manifest import (
+    MAX_DERIVED,
+    MAX_MEMBERS,
+    NO_HINTS,
+    USES,
+    Derived,
+    Finding,
+    Findings,
+    Member,
+    Patient,
+    Use,
+)
 from vetrelay.protocol.statement import render
 
 _USES: Final[dict[str, Use]] = {use: use for use in USES}
@@ -32,6 +43,14 @@ _CODES: Final[dict[Verdict, VerdictCode]] = {
 }
 _SUBMIT_BYTES: Final = 2 * 1024 * 1024 - 64 * 1024
 _STANZA_BYTES: Final = 2200  # a hybrid stanza of an age header as base64url in the submit
+_ALL: Final = MAX_DERIVED
+_KEPT: Final[tuple[Mapping[Use, int], ...]] = (
+    {"record": _ALL, "viewing": _ALL, "text": _ALL, "preview": _ALL, "strip": _ALL},
+    {"record": _ALL, "viewing": _ALL, "text": _ALL, "preview": 1},
+    {"record": _ALL, "viewing": _ALL, "text": _ALL},
+    {"record": _ALL},
+)
+"""What is left out, step by step, until a verdict fits."""
 _HEADER_BYTES: Final = 400  # what else stands there for an object: names, the first and the last line of its header
 
 
@@ -156,24 +175,37 @@ def verdict_draft(
 
 
 def fitting(judgements: Sequence[Judged], *, readers: int) -> tuple[Judged, ...]:
-    """The same judgements in a verdict that one submit can carry: without previews where there are too many headers.
+    """The same judgements in a verdict that one submit can carry: what is only for the screen goes first.
 
-    A verdict without previews has as many objects as the message it answers, and that one fitted.
+    A verdict of records alone has as many objects as the message it answers, and that one fitted.
     """
+    for kept in _KEPT:
+        judgements = tuple(_keeping(one, kept) for one in judgements)
+        if _fits(judgements, readers=readers):
+            break
+    return tuple(judgements)
+
+
+def _fits(judgements: Sequence[Judged], *, readers: int) -> bool:
     objects = 1 + sum(len(one.objects) for one in judgements)
     said_bytes = sum(len(render(one.finding)) for one in judgements)
-    if objects * (readers * _STANZA_BYTES + _HEADER_BYTES) + said_bytes * 3 // 2 <= _SUBMIT_BYTES:
-        return tuple(judgements)
-    return tuple(_without_preview(one) for one in judgements)
+    submit_bytes = objects * (readers * _STANZA_BYTES + _HEADER_BYTES) + said_bytes * 3 // 2
+    return objects <= MAX_OBJECTS and submit_bytes <= _SUBMIT_BYTES
 
 
-def _without_preview(one: Judged) -> Judged:
-    kept = {made.p for made in one.objects if made.role != "preview"}
-    finding = one.finding
+def _keeping(one: Judged, kept: Mapping[Use, int]) -> Judged:
+    """A judgement with at most so many copies of each use, the first ones."""
+    left = dict(kept)
+    derived: list[Derived] = []
+    for part in one.finding.derived:
+        left[part.use] = left.get(part.use, 0) - 1
+        if left[part.use] >= 0:
+            derived.append(part)
+    names = {part.h0 for part in derived}
     return Judged(
-        finding=structs.replace(finding, derived=tuple(part for part in finding.derived if part.h0 in kept)),
-        objects=tuple(made for made in one.objects if made.p in kept),
-        sealed=tuple(copy for copy in one.sealed if copy.p in kept),
+        finding=structs.replace(one.finding, derived=tuple(derived)),
+        objects=tuple(made for made in one.objects if made.p in names),
+        sealed=tuple(copy for copy in one.sealed if copy.p in names),
     )
 
 

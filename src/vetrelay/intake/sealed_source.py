@@ -11,6 +11,7 @@ class SealedSource:
     """The plaintext of a payload that was checked whole before (`vetrelay.intake.attachment.open_payload`)."""
 
     def __init__(self, payload: BinaryIO, key: bytes) -> None:
+        self._payload = payload  # kept, or it would be closed under us
         self._descriptor = payload.fileno()
         sealed_bytes = os.fstat(self._descriptor).st_size
         nonce = os.pread(self._descriptor, NONCE_BYTES, 0)

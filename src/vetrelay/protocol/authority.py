@@ -34,7 +34,16 @@ from vetrelay.protocol.ids import SignKey
 from vetrelay.protocol.log import Kind
 from vetrelay.protocol.party import parse_statement
 from vetrelay.protocol.partystate import Device, Party, extend_party, is_narrowing
-from vetrelay.protocol.roster import Invitation, Member, Roster, may_admit, may_remove, usable_invitation
+from vetrelay.protocol.roster import (
+    Invitation,
+    Member,
+    Roster,
+    check_inspects,
+    check_new_devices,
+    may_admit,
+    may_remove,
+    usable_invitation,
+)
 from vetrelay.protocol.signature import Signed, check_sign_key, verify
 
 WRITES: Final[Mapping[str, tuple[type[InCase], ...]]] = {
@@ -84,6 +93,10 @@ def _case_entry(roster: Roster, signed: Signed, *, n: int, time_ms: int) -> Rost
             after = _party_added(roster, statement, signed, n=n, time_ms=time_ms)
         else:
             after = _member_statement(roster, statement, signed, n=n, time_ms=time_ms)
+    if isinstance(statement, PartyAdd | PartyApprove):
+        check_inspects(after, [statement.party])
+    elif not roster.ends_inspect:
+        check_inspects(after, after.members)
     narrowed_n = n if isinstance(statement, NARROWING) else after.narrowed_n
     return replace(after, n=n, narrowed_n=narrowed_n, seen=after.seen | {entry})
 
@@ -94,7 +107,7 @@ def _party_entry(roster: Roster, signed: Signed, *, n: int, time_ms: int) -> Ros
     after = extend_party(party, signed, time_ms=time_ms)
     if party is None and after.id in roster.parties:
         raise Refusal("chain_moved")
-    _check_new_devices(roster, party, after)
+    check_new_devices(roster, party, after)
     # A newcomer's chain is told whole before its party.add: its old rotates narrow nothing for anybody here.
     narrows = party is not None and roster.role_of(party.id) is not None and is_narrowing(signed)
     return replace(
@@ -104,15 +117,6 @@ def _party_entry(roster: Roster, signed: Signed, *, n: int, time_ms: int) -> Ros
         narrowed_n=n if narrows else roster.narrowed_n,
         newer=roster.newer or after.newer,
     )
-
-
-def _check_new_devices(roster: Roster, before: Party | None, after: Party) -> None:
-    """(N22) A device stands in one party's chain: else one signature could be laid to two parties."""
-    known = before.devices if before else {}
-    new = {device.sign for device in after.devices.values() if device.id not in known}
-    others = (other for other in roster.parties.values() if new and other.id != after.id)
-    if any(device.sign in new for other in others for device in other.devices.values()):
-        raise Refusal("device_added_twice")
 
 
 def _opened(roster: Roster, statement: CaseOpen, signed: Signed, *, n: int) -> Roster:

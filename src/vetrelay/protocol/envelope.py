@@ -31,6 +31,7 @@ EnvelopeClass = Literal["message", "reply", "internal", "notice", "control", "re
 Audience = Literal["case", "team", "own"]
 ObjectRole = Literal["manifest", "attachment", "slip", "normalized", "preview"]
 VerdictCode = Literal["clean", "converted", "kept-sealed", "held", "refused"]
+FILE_ROLES: Final[frozenset[ObjectRole]] = frozenset({"attachment", "normalized", "preview"})
 Urgency = Literal["routine", "soon", "urgent", "emergency"]
 
 SENDS: Final[Mapping[str, frozenset[str]]] = {
@@ -114,6 +115,11 @@ class Envelope(Body, frozen=True):
         """The objects with this role, in order."""
         return tuple(named for named in self.objects if named.role == role)
 
+    @property
+    def has_files(self) -> bool:
+        """Whether it carries files: attachments, or copies of them."""
+        return any(named.role in FILE_ROLES for named in self.objects)
+
 
 def parse_envelope(signed: Signed) -> Envelope:
     """An envelope's clear part, not yet verified. Raises Refusal `wrong_type`, `bad_json`, `bad_body`, `newer_version`."""
@@ -151,8 +157,9 @@ def check_shape(envelope: Envelope) -> None:
         or counts["attachment"] > MAX_ATTACHMENTS
         or len(set(names)) != len(names)
         or len({named.p for named in envelope.objects}) != len(names)
-        or (own_files if is_verdict else derived)
+        or (is_verdict and own_files)
         or counts["slip"] > min(1, counts["attachment"])
+        or (counts["slip"] and derived)
     ):
         raise Refusal("bad_objects")
     if list(envelope.recipients) != sorted(set(envelope.recipients)):
@@ -164,8 +171,6 @@ def check_shape(envelope: Envelope) -> None:
         raise Refusal("bad_body")
     if len({ruling.p for ruling in rulings}) != len(rulings):
         raise Refusal("bad_body")
-    if max(counts["normalized"], counts["preview"]) > len(rulings):
-        raise Refusal("bad_objects")
 
 
 def check_view(view: View, *, n: int, own_head: Hash | None) -> None:
@@ -191,7 +196,7 @@ def check_sender(signed: Signed, envelope: Envelope, *, at_view: Roster, before:
     """Who sent it, if they may: rules (ii), (iii) and the class table of rule (iv).
 
     `at_view` is the roster at view.n, `before` the one at m-1. Raises Refusal `wrong_relay`, `wrong_case`,
-    `roster_moved` (N09), `not_a_device` (N10), `may_not` (N15), `case_closed`, `bad_signature` (N03).
+    `roster_moved` (N09), `not_a_device` (N10), `cannot_inspect`, `may_not` (N15), `case_closed`, `bad_signature` (N03).
     """
     if envelope.relay != at_view.relay:
         raise Refusal("wrong_relay")
@@ -204,6 +209,8 @@ def check_sender(signed: Signed, envelope: Envelope, *, at_view: Roster, before:
     verify(signed, "envelope", [device.sign])
     if before.narrowed_n > envelope.view.n:
         raise Refusal("roster_moved")
+    if at_view.ends_inspect and envelope.has_files and not device.inspects:
+        raise Refusal("cannot_inspect")
     role = at_view.role_of(party)
     if envelope.class_ not in SENDS.get(role or "", frozenset()):
         raise Refusal("may_not")
@@ -239,14 +246,15 @@ def check_addressing(
 
 
 def _check_slip(envelope: Envelope, at_view: Roster) -> None:
-    """Files go with a slip where the intake inspects, and without one where the ends do."""
-    if envelope.of_role("attachment") and at_view.policy is not None and at_view.policy.inspection == "intake":
+    """Files go with a slip where the intake inspects; where the ends do, without one, with the copies they made."""
+    if at_view.ends_inspect:
+        if envelope.of_role("slip"):
+            raise Refusal("bad_objects")
+    elif envelope.class_ != "verdict" and envelope.has_files:
         if not at_view.intakes:
             raise Refusal("no_intake")
         if not envelope.of_role("slip"):
             raise Refusal("bad_objects")
-    elif envelope.of_role("slip"):
-        raise Refusal("bad_objects")
 
 
 def _may_address(role: str, audience: Audience) -> bool:

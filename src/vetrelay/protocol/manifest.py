@@ -4,23 +4,68 @@ A manifest tells which envelope it belongs to; a reader shows nothing of one tha
 Content kinds of the clinical domain come with their own package; the kinds here are what the wire itself needs.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
 from vetrelay.errors import Refusal
-from vetrelay.protocol.envelope import MAX_ATTACHMENTS, Envelope, ObjectRole, VerdictCode
-from vetrelay.protocol.ids import PATTERN_16, Bytes, CaseId, DeviceId, EntryId, EnvelopeId, Hash, PersonId
+from vetrelay.protocol.envelope import MAX_ATTACHMENTS, Envelope
+from vetrelay.protocol.finding import (
+    MAX_MEMBERS,
+    MAX_TEXT,
+    USES,
+    CheckedFile,
+    CheckedFiles,
+    Derived,
+    Finding,
+    Findings,
+    MediaType,
+    Member,
+    Name,
+    Patient,
+    Use,
+    check_checked,
+    check_findings,
+)
+from vetrelay.protocol.ids import PATTERN_16, Bytes, CaseId, DeviceId, EnvelopeId, Hash, PersonId
 from vetrelay.protocol.statement import VERSION, Body, convert, parse_sealed, render
 
+__all__ = [
+    "MAX_MEMBERS",
+    "NO_HINTS",
+    "USES",
+    "Binding",
+    "Card",
+    "CheckedFile",
+    "CheckedFiles",
+    "Content",
+    "Derived",
+    "FileEntry",
+    "Finding",
+    "Findings",
+    "Hints",
+    "Manifest",
+    "Member",
+    "Names",
+    "OpenedManifest",
+    "Patient",
+    "PersonName",
+    "Slip",
+    "SlipFile",
+    "Text",
+    "Unknown",
+    "Use",
+    "bind",
+    "open_card",
+    "open_manifest",
+    "open_slip",
+    "pad",
+    "padded_size",
+]
+
 SPACE: Final = b"\x20"
-MAX_DERIVED: Final = 64
-MAX_MEMBERS: Final = 500
-Name = Annotated[str, Meta(max_length=255)]
 ShortName = Annotated[str, Meta(min_length=1, max_length=100)]
-MediaType = Annotated[str, Meta(max_length=100)]
 FileKey = Annotated[str, Meta(pattern=PATTERN_16, max_length=22)]
 
 
@@ -46,7 +91,7 @@ class FileEntry(Body, frozen=True):
 class Text(Body, frozen=True, tag_field="kind", tag="text"):
     """Something said, in words."""
 
-    text: Annotated[str, Meta(max_length=200_000)]
+    text: Annotated[str, Meta(max_length=MAX_TEXT)]
 
 
 class PersonName(Body, frozen=True):
@@ -54,15 +99,6 @@ class PersonName(Body, frozen=True):
 
     person: PersonId
     name: ShortName
-
-
-class Patient(Body, frozen=True):
-    """Whom a case is about, or whom a record says it is about; empty where nothing is said."""
-
-    name: Annotated[str, Meta(max_length=100)]
-    owner: Annotated[str, Meta(max_length=100)]
-    species: Annotated[str, Meta(max_length=100)]
-    id: Annotated[str, Meta(max_length=100)]
 
 
 class Names(Body, frozen=True, tag_field="kind", tag="names"):
@@ -74,82 +110,14 @@ class Names(Body, frozen=True, tag_field="kind", tag="names"):
     people: Annotated[tuple[PersonName, ...], Meta(max_length=64)]
 
 
-Use = Literal["record", "viewing", "preview", "strip", "text"]
-USES: Final[Mapping[Use, ObjectRole]] = {
-    "record": "normalized",
-    "viewing": "normalized",
-    "text": "normalized",
-    "preview": "preview",
-    "strip": "preview",
-}
-"""What a copy is for, and the role that its object has in the clear."""
-
-
-class Derived(Body, frozen=True):
-    """A copy that was made: what for, which object of the verdict's envelope, and its plaintext.
-
-    Copies of one use stand in order: pages, key frames. `member` is the number of the pack's member it was made of.
-    """
-
-    use: Use
-    h0: Hash
-    plain_sha256: Hash
-    size: Bytes
-    media: MediaType
-    name: Name
-    width: Annotated[int, Meta(ge=0)] | None
-    height: Annotated[int, Meta(ge=0)] | None
-    member: Annotated[int, Meta(ge=0, lt=MAX_MEMBERS)] | None
-
-
-Notes = Annotated[tuple[Annotated[str, Meta(max_length=100)], ...], Meta(max_length=32)]
-ReasonKey = Annotated[str, Meta(max_length=64)]
-
-
-class Member(Body, frozen=True):
-    """One file inside an archive or a letter, and what became of it."""
-
-    name: Name
-    code: VerdictCode
-    reason: ReasonKey | None
-    notes: Notes
-    media: MediaType
-
-
-class Finding(Body, frozen=True):
-    """What the sandbox saw of one file, in fixed codes and words."""
-
-    p: Hash
-    code: VerdictCode
-    keep: bool
-    reason: ReasonKey | None
-    notes: Notes
-    media: MediaType
-    captured: Annotated[str, Meta(max_length=40)] | None
-    width: Annotated[int, Meta(ge=0)] | None
-    height: Annotated[int, Meta(ge=0)] | None
-    items: Annotated[int, Meta(ge=0)] | None
-    duration_ms: Annotated[int, Meta(ge=0)] | None
-    patient: Patient | None
-    derived: Annotated[tuple[Derived, ...], Meta(max_length=MAX_DERIVED)]
-    members: Annotated[tuple[Member, ...], Meta(max_length=MAX_MEMBERS)]
-
-
-class Findings(Body, frozen=True, tag_field="kind", tag="verdict"):
-    """The sealed part of a verdict: it repeats the clear codes, and says why."""
-
-    answers: EntryId
-    findings: Annotated[tuple[Finding, ...], Meta(max_length=MAX_ATTACHMENTS)]
-
-
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
     """Content of a kind that came after this software: shown as such, never as an attack."""
 
     kind: str
 
 
-Content = Text | Names | Findings
-_KNOWN_KINDS: Final = frozenset({"text", "names", "verdict"})
+Content = Text | Names | Findings | CheckedFiles
+_KNOWN_KINDS: Final = frozenset({"text", "names", "verdict", "checked"})
 
 
 class Manifest(Body, frozen=True):
@@ -206,7 +174,7 @@ class OpenedManifest(msgspec.Struct, frozen=True, kw_only=True):
     """A manifest after its checks; `content` is `Unknown` when newer software wrote it."""
 
     binding: Binding
-    content: Text | Names | Findings | Unknown
+    content: Content | Unknown
     files: tuple[FileEntry, ...]
 
 
@@ -263,30 +231,21 @@ def open_manifest(plaintext: bytes, envelope: Envelope) -> OpenedManifest:
     _check_binding(opened.binding, envelope)
     if sorted(entry.p for entry in opened.files) != sorted(named.p for named in envelope.of_role("attachment")):
         raise Refusal("binding_differs")
-    if isinstance(opened.content, Findings):
-        _check_findings(opened.content, envelope)
-    elif envelope.class_ == "verdict" and not isinstance(opened.content, Unknown):
-        raise Refusal("verdict_differs")
+    _check_said(opened.content, envelope)
     return opened
 
 
-def _check_findings(findings: Findings, envelope: Envelope) -> None:
-    """The sealed part repeats the clear codes; every copy is one object of this envelope."""
-    clear = {(ruling.p, ruling.code, ruling.keep) for ruling in envelope.verdict or ()}
-    derived = [(USES[part.use], part.h0) for finding in findings.findings for part in finding.derived]
-    named = [(ref.role, ref.h0) for role in ("normalized", "preview") for ref in envelope.of_role(role)]
-    if (
-        findings.answers != envelope.derived_from
-        or clear != {(finding.p, finding.code, finding.keep) for finding in findings.findings}
-        or len(clear) != len(findings.findings)
-        or sorted(derived) != sorted(named)
-        or any(
-            part.member is not None and part.member >= len(finding.members)
-            for finding in findings.findings
-            for part in finding.derived
-        )
-    ):
-        raise Refusal("verdict_differs")
+def _check_said(content: Content | Unknown, envelope: Envelope) -> None:
+    """A verdict says its findings; files that no intake is asked to look at come with their sender's own word."""
+    match content:
+        case Unknown():
+            return
+        case Findings():
+            check_findings(content, envelope)
+        case CheckedFiles():
+            check_checked(content, envelope)
+        case _ if envelope.class_ == "verdict" or (envelope.has_files and not envelope.of_role("slip")):
+            raise Refusal("verdict_differs")
 
 
 def open_slip(plaintext: bytes, envelope: Envelope) -> Slip:

@@ -36,13 +36,17 @@ Group = Literal["all"]
 
 
 class DeviceEntry(Body, frozen=True):
-    """A device as its chain first names it: two public keys, a person, a role."""
+    """A device as its chain first names it: two public keys, a person, a role.
+
+    `inspects`: its program checks files in a sandbox before it seals them, which no browser can.
+    """
 
     sign: SignKey
     seal: SealKey
     person: PersonId
     role: DeviceRole
     admin: bool
+    inspects: bool
 
     @property
     def id(self) -> DeviceId:
@@ -83,6 +87,7 @@ class Offer(Body, frozen=True):
     sign: SignKey
     seal: SealKey
     nonce: Nonce
+    inspects: bool
 
 
 class Linked(Body, frozen=True):

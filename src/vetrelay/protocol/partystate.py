@@ -41,6 +41,7 @@ class Device:
     person: PersonId
     role: DeviceRole
     admin: bool
+    inspects: bool
     active: bool
 
 
@@ -78,6 +79,11 @@ class Party:
     def active(self) -> tuple[Device, ...]:
         """The devices that may act, recovery kits included."""
         return tuple(device for device in self.devices.values() if device.active)
+
+    @property
+    def inspects(self) -> bool:
+        """Whether every device that could send a file checks files before it seals them."""
+        return all(device.inspects for device in self.active if device.role != "recovery")
 
     def by_sign_key(self, key: SignKey) -> Device | None:
         """The active device that signs with this key."""
@@ -132,6 +138,7 @@ def _checked_device(entry: DeviceEntry) -> Device:
         person=entry.person,
         role=entry.role,
         admin=entry.admin,
+        inspects=entry.inspects,
         active=True,
     )
 
@@ -206,7 +213,12 @@ def _device_added(party: Party, statement: DeviceAdd, author: Device) -> Party:
     if keys[0] != offer.sign or offer.party != party.id:
         raise Refusal("bad_offer")
     entry = DeviceEntry(
-        sign=offer.sign, seal=offer.seal, person=statement.person, role=statement.role, admin=statement.admin
+        sign=offer.sign,
+        seal=offer.seal,
+        person=statement.person,
+        role=statement.role,
+        admin=statement.admin,
+        inspects=offer.inspects,
     )
     device = _checked_device(entry)
     if device.role == "recovery" and device.admin:

@@ -5,7 +5,7 @@ do not change it, so one roster stands for a run of positions. Rosters share wha
 change between them, so nobody may change a mapping of one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -81,11 +81,19 @@ class Roster:
         return tuple(sorted(wanted, key=lambda member: member.party))
 
     @property
+    def ends_inspect(self) -> bool:
+        """Whether senders check their files themselves, so that no machine opens any."""
+        return self.policy is not None and self.policy.inspection == "ends"
+
+    @property
     def intakes(self) -> tuple[PartyId, ...]:
         """The machines that the first care party's chain designates, once their own chains are here, by party id.
 
-        Only machines, and none that is a member: no clinic can make a person's devices the case's intake.
+        Only machines, and none that is a member: no clinic can make a person's devices the case's intake. None at all
+        where the ends inspect.
         """
+        if self.ends_inspect:
+            return ()
         care = sorted(self.active("care"), key=lambda member: member.since_n)
         designated = self.parties[care[0].party].intakes if care else ()
         machines = [self.parties[party] for party in designated if party in self.parties and party not in self.members]
@@ -113,6 +121,24 @@ class Roster:
             if device is not None and self.role_of(party):
                 return party, device
         return None
+
+
+def check_inspects(roster: Roster, parties: Iterable[PartyId]) -> None:
+    """Where the ends inspect, these parties do, on every device that may send. Raises Refusal `cannot_inspect`."""
+    if roster.ends_inspect and not all(roster.parties[party].inspects for party in parties):
+        raise Refusal("cannot_inspect")
+
+
+def check_new_devices(roster: Roster, before: Party | None, after: Party) -> None:
+    """(N22) A device stands in one party's chain: else one signature could be laid to two parties.
+
+    Raises Refusal `device_added_twice`.
+    """
+    known = before.devices if before else {}
+    new = {device.sign for device in after.devices.values() if device.id not in known}
+    others = (other for other in roster.parties.values() if new and other.id != after.id)
+    if any(device.sign in new for other in others for device in other.devices.values()):
+        raise Refusal("device_added_twice")
 
 
 def may_admit(roster: Roster, admitting: str | None, role: str) -> bool:

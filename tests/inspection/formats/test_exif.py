@@ -7,7 +7,7 @@ from PIL import ExifTags, Image
 
 from tests.hostile import images
 from vetrelay.inspection.formats.exif import Told, read
-from vetrelay.inspection.words import Note
+from vetrelay.inspection.notes import Note
 
 
 def told(exif: Image.Exif | bytes) -> Told:

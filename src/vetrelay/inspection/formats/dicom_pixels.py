@@ -83,7 +83,8 @@ def geometry_of(data_set: DataSet, pixels: Element) -> Geometry:
     if samples not in {1, 3, 4}:
         raise Unfit(Reason.DAMAGED)
     bits_stored = number(data_set, 0x00280101, bits_allocated)
-    if not 0 < bits_stored <= bits_allocated:
+    high_bit = number(data_set, 0x00280102, bits_stored - 1)
+    if not 0 < bits_stored <= bits_allocated or not bits_stored - 1 <= high_bit < bits_allocated:
         raise Unfit(Reason.DAMAGED)
     geometry = Geometry(
         rows=rows,
@@ -92,7 +93,7 @@ def geometry_of(data_set: DataSet, pixels: Element) -> Geometry:
         samples=samples,
         bits_allocated=bits_allocated,
         bits_stored=bits_stored,
-        high_bit=min(number(data_set, 0x00280102, bits_stored - 1), bits_allocated - 1),
+        high_bit=high_bit,
         signed=number(data_set, 0x00280103) == 1,
         planar=number(data_set, 0x00280006) == 1,
         colours=word(data_set, 0x00280004),
@@ -100,7 +101,10 @@ def geometry_of(data_set: DataSet, pixels: Element) -> Geometry:
     )
     if geometry.frames * geometry.frame_bits > 8 * UNPACKED_BYTES:
         raise Unfit(Reason.UNPACKS_TOO_LARGE)
-    _check_length(geometry, pixels)
+    if data_set.syntax.encapsulated != (pixels.fragments is not None):
+        raise Unfit(Reason.DAMAGED)
+    if not data_set.syntax.film:
+        _check_length(geometry, pixels)
     return geometry
 
 

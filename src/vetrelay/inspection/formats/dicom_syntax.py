@@ -7,9 +7,7 @@ from typing import Final
 from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 
 UNDEFINED: Final = 0xFFFFFFFF
-LONG_VRS: Final = frozenset(
-    {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
-)
+LONG_VRS: Final = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 SHORT_VRS: Final = frozenset(
     {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS"}
     | {b"ST", b"TM", b"UI", b"UL", b"US"}
@@ -18,13 +16,17 @@ SHORT_VRS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Syntax:
-    """How a data set is written: with its VRs or without, low byte first or last, pixels in pieces, packed whole."""
+    """How a data set is written: with its VRs or without, low byte first or last, pixels in pieces, packed whole.
+
+    `film`: one piece holds many frames.
+    """
 
     uid: str
     explicit: bool = True
     little: bool = True
     encapsulated: bool = False
     deflated: bool = False
+    film: bool = False
 
     @property
     def order(self) -> str:
@@ -33,6 +35,7 @@ class Syntax:
 
 
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."
+_FILMS = range(100, 109)  # MPEG-2, MPEG-4, HEVC
 IMPLICIT_LITTLE: Final = Syntax(uid="1.2.840.10008.1.2", explicit=False)
 EXPLICIT_LITTLE: Final = Syntax(uid="1.2.840.10008.1.2.1")
 SYNTAXES: Mapping[str, Syntax] = {
@@ -44,9 +47,9 @@ SYNTAXES: Mapping[str, Syntax] = {
         Syntax(uid="1.2.840.10008.1.2.2", little=False),
         Syntax(uid="1.2.840.10008.1.2.5", encapsulated=True),
         *(
-            Syntax(uid=f"{_JPEG_FAMILY}{number}", encapsulated=True)
-            # JPEG, lossless JPEG, JPEG-LS, JPEG 2000, MPEG-2, MPEG-4, HEVC, JPEG XL, high-throughput JPEG 2000
-            for number in (50, 51, 57, 70, 80, 81, 90, 91, *range(100, 109), 110, 111, 112, 201, 202, 203)
+            Syntax(uid=f"{_JPEG_FAMILY}{number}", encapsulated=True, film=number in _FILMS)
+            # JPEG, lossless JPEG, JPEG-LS, JPEG 2000, JPEG XL, high-throughput JPEG 2000
+            for number in (50, 51, 57, 70, 80, 81, 90, 91, *_FILMS, 110, 111, 112, 201, 202, 203)
         ),
     )
 }

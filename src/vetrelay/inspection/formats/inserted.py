@@ -18,7 +18,9 @@ MOST_PICTURES = 50
 MAX_PICTURES_BYTES = 40 * MiB
 
 _PICTURE = re.compile(r"(?:(?:word|xl|ppt)/media|Pictures)/[^/]+")
-_MACROS = re.compile(r"(?i)(?:.*/)?vbaProject[^/]*\.bin|(?:.*/)?vbaData\.xml|(?:Basic|Scripts)/.*|(?:.*/)?macrosheets/.*")
+_MACROS = re.compile(
+    r"(?i)(?:.*/)?vbaProject[^/]*\.bin|(?:.*/)?vbaData\.xml|(?:Basic|Scripts)/.*|(?:.*/)?macrosheets/.*"
+)
 _CONTROL = re.compile(r"(?i)(?:.*/)?(?:activeX|ctrlProps)/[^/]+\.xml")
 _EMBEDDED = re.compile(r"(?i)(?:.*/)?embeddings/[^/]+|(?:.*/)?oleObject[^/]*\.bin|afchunk[^/]*|(?:.*/)?afchunk[^/]*")
 _OBJECT = re.compile(r"(Object [0-9]+)(?:/.*)?")

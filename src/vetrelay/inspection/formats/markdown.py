@@ -14,9 +14,7 @@ from vetrelay.inspection.notes import Note
 # No sign that a reader ends early at or hides; an entity can stand only after the scheme, which it cannot change.
 _PLAIN = r"(?:https?://[A-Za-z0-9._~/?#@!$&%'*+,;=:-]+|mailto:[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+)"
 _TITLE = r"(?:[ ]+\"[^\"\n\\]*\")?"
-_TAGS = (
-    "b|i|u|s|em|strong|br|hr|sub|sup|p|ul|ol|li|dl|dt|dd|del|ins|kbd|code|pre|blockquote|table|thead|tbody|tr|td|th|h[1-6]"
-)
+_TAGS = "b|i|u|s|em|strong|br|hr|sub|sup|p|ul|ol|li|dl|dt|dd|del|ins|kbd|code|pre|blockquote|table|thead|tbody|tr|td|th|h[1-6]"
 
 _IMAGE = re.compile(r"!\[")
 _LINK = re.compile(rf"\]\((?!{_PLAIN}{_TITLE}\))")

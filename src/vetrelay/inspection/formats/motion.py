@@ -5,6 +5,7 @@ How long each picture is shown is kept, for a gait is judged by it; more than te
 
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from PIL import Image, ImageFile
 
@@ -29,6 +30,16 @@ _NO_TIME_MS = 10
 _WEBP_SIDE_PX = 16_383
 _QUALITY = 80
 _MOST_LOOPS = 65_535
+# In the first chunk of an animated WebP (RFC 9649, 2.7): that something in it is transparent.
+_FLAGS_AT, _ALPHA_FLAG = 20, 0x10
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is known of the pictures only when all of them were made."""
+
+    notes: set[Note] = field(default_factory=set)
+    transparent: bool = False
 
 
 class _Reel:
@@ -78,21 +89,27 @@ def rebuilt(content: Content, kind: Kind, outline: Outline, decoder: Decoder, as
     kept = thinned(outline.frames_ms)
     if len(kept) == 1:
         return None
-    notes = set(outline.notes)
+    seen = _Seen(set(outline.notes))
     with decoding():
         image = opened(content, decoder)
         check_size(*image.size)
         image.load()
         told = exif.read(image)
         side_px = min(ask.longest_side_px, _WEBP_SIDE_PX)
-        pictures = _pictures(image, [index for index, _ in kept], told.orientation, side_px, notes)
+        pictures = _pictures(image, [index for index, _ in kept], told.orientation, side_px, seen)
         first = next(pictures).copy()
         first.info = {}
         preview = (preview_of(first),) if ask.preview else ()
-        record = _encoded(first, pictures, [ms for _, ms in kept], loops=_loops(image))
+        made = _encoded(first, pictures, [ms for _, ms in kept], loops=_loops(image))
+        if seen.transparent:
+            # Where each picture is cut down to its opaque part, libwebp says that nothing is transparent.
+            made[_FLAGS_AT] |= _ALPHA_FLAG
+    record = RawOutput(
+        role=Role.RECORD, kind=Kind.WEBP, width_px=first.width, height_px=first.height, content=bytes(made)
+    )
     if kind is not Kind.WEBP:
-        notes.add(Note.CONVERTED_TO_WEBP)
-    told_notes = counted(notes | told.notes | ({Note.TURNED_UPRIGHT} if outline.turned else set()))
+        seen.notes.add(Note.CONVERTED_TO_WEBP)
+    told_notes = counted(seen.notes | told.notes | ({Note.TURNED_UPRIGHT} if outline.turned else set()))
     if len(kept) < count:
         told_notes[Note.FRAMES_LEFT_OUT] = count - len(kept)
     return Result(
@@ -108,9 +125,9 @@ def rebuilt(content: Content, kind: Kind, outline: Outline, decoder: Decoder, as
 
 
 def _pictures(
-    image: ImageFile.ImageFile, wanted: list[int], orientation: int, side_px: int, notes: set[Note]
+    image: ImageFile.ImageFile, wanted: list[int], orientation: int, side_px: int, seen: _Seen
 ) -> Iterator[Image.Image]:
-    """The wanted pictures, each as it is shown: RGB or RGBA. What was done is added to the notes."""
+    """The wanted pictures, each as it is shown: RGB or RGBA."""
     icc_profile = image.info.get("icc_profile")
     # A PNG may hold one more picture for programs that know no animation.
     before = int(getattr(image, "default_image", False))
@@ -122,11 +139,13 @@ def _pictures(
         picture, _ = colour.to_workable(image)
         picture, resize_notes = resized(picture, side_px)
         picture, colour_notes = colour.to_srgb(upright(picture, orientation), icc_profile)
-        notes |= resize_notes | colour_notes
-        yield picture.convert("RGBA" if picture.mode in {"LA", "RGBA"} else "RGB")
+        seen.notes |= resize_notes | colour_notes
+        transparent = picture.mode in {"LA", "RGBA"}
+        seen.transparent |= transparent
+        yield picture.convert("RGBA" if transparent else "RGB")
 
 
-def _encoded(first: Image.Image, later: Iterator[Image.Image], frames_ms: list[int], *, loops: int) -> RawOutput:
+def _encoded(first: Image.Image, later: Iterator[Image.Image], frames_ms: list[int], *, loops: int) -> bytearray:
     buffer = io.BytesIO()
     first.save(
         buffer,
@@ -138,13 +157,7 @@ def _encoded(first: Image.Image, later: Iterator[Image.Image], frames_ms: list[i
         quality=_QUALITY,
         method=0,  # the others take several times as long and save a tenth
     )
-    return RawOutput(
-        role=Role.RECORD,
-        kind=Kind.WEBP,
-        width_px=first.width,
-        height_px=first.height,
-        content=buffer.getvalue(),
-    )
+    return bytearray(buffer.getbuffer())
 
 
 def _loops(image: Image.Image) -> int:

@@ -39,6 +39,11 @@ _SKIPPED = frozenset(
         "styles",
     },
 )
+_REPEATED = {
+    "table-cell": "number-columns-repeated",
+    "covered-table-cell": "number-columns-repeated",
+    "table-row": "number-rows-repeated",
+}
 _SENDER = "sender-"
 _WHITE_SPACE = re.compile(r"[ \t\r\n]+")
 _MOST_SPACES = 200
@@ -61,9 +66,8 @@ class _Story:
         self._skipping = markup.Skipping(_SKIPPED)
         self._lines: list[list[str]] = []
         self._lists = 0
-        self._bullet = ""
-        self._cells: list[int] = []
-        self._rows: list[int] = []
+        self._label = ""
+        self._repeated: list[int] = []  # of each row and cell that is open, how many equal ones it stands for
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         if name == "changed-region":
@@ -73,22 +77,25 @@ class _Story:
         if self._skipping.starts("creator" if name.startswith(_SENDER) else name):
             return
         if name in {"p", "h"}:
-            self._lines.append([self._bullet])
-            self._bullet = ""
+            self._lines.append([self._label])
+            self._label = ""
         elif name == "table":
             self._tables.begin()
-        elif name in {"table-cell", "covered-table-cell"}:
-            self._cells.append(_number(attributes.get("number-columns-repeated", ""), most=_MOST_REPEATED))
-        elif name == "table-row":
-            self._rows.append(_number(attributes.get("number-rows-repeated", ""), most=_MOST_REPEATED))
-        elif name == "list":
-            self._lists += 1
-        elif name == "list-item":
-            self._bullet = "  " * min(self._lists - 1, _DEEPEST_LIST) + "- "
-        elif name == "note-body":
-            self._bullet = "[note] "
+        elif name in _REPEATED:
+            self._repeated.append(_number(attributes.get(_REPEATED[name], ""), most=_MOST_REPEATED))
+        elif name in {"list", "list-item", "note-body"}:
+            self._begin_labelled(name)
         else:
             self._write(self._sign(name, attributes))
+
+    def _begin_labelled(self, name: str) -> None:
+        """What puts something before the next paragraph."""
+        if name == "list":
+            self._lists += 1
+        elif name == "list-item":
+            self._label = "  " * min(self._lists - 1, _DEEPEST_LIST) + "- "
+        else:
+            self._label = "[note] "
 
     def _sign(self, name: str, attributes: Mapping[str, str]) -> str:
         """What an element shows by itself."""
@@ -119,9 +126,9 @@ class _Story:
         elif name == "note-citation":
             self._write("]")
         elif name in {"table-cell", "covered-table-cell"}:
-            self._tables.end_cell(columns=self._cells.pop() if self._cells else 1)
+            self._tables.end_cell(columns=self._repeated.pop())
         elif name == "table-row":
-            self._tables.end_row(times=self._rows.pop() if self._rows else 1)
+            self._tables.end_row(times=self._repeated.pop())
         elif name == "table":
             self._tables.end()
         elif name == "list":

@@ -24,9 +24,10 @@ _KIND_BY_MAIN = {docx.MAIN: Kind.DOCX, xlsx.MAIN: Kind.XLSX}
 
 
 def prepare() -> None:
-    """Loads the letters that names of parts and declarations of XML are written in."""
+    """Loads the letters that names of parts and declarations of XML are written in, and meets a broken document once."""
     for name in ("ascii", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "cp1252", "cp437"):
         codecs.lookup(name)
+    normalize(officesamples.broken(), Kind.OFFICE_ZIP, Ask())
 
 
 def samples() -> tuple[bytes, ...]:

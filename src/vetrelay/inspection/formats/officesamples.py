@@ -53,8 +53,13 @@ def _word(document: str) -> bytes:
     return packed({"[Content_Types].xml": _types("word/document.xml", docx.MAIN), "word/document.xml": document})
 
 
+def broken() -> bytes:
+    """A document whose main part breaks off."""
+    return _word("<w:document")
+
+
 def make() -> tuple[bytes, ...]:
-    """A sound document of each kind; then one each with a document type, a broken part, and of no known kind."""
+    """A sound document of each kind; then one each with a document type, and of no known kind."""
     sheet = {
         "[Content_Types].xml": _types("xl/workbook.xml", xlsx.MAIN),
         "xl/workbook.xml": _WORKBOOK,
@@ -69,6 +74,5 @@ def make() -> tuple[bytes, ...]:
         packed(sheet),
         packed(text),
         _word(_LAUGHS),
-        _word("<w:document"),
         packed({"[Content_Types].xml": _types("ppt/presentation.xml", "presentation")}),
     )

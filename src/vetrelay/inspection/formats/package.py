@@ -33,7 +33,12 @@ class Package:
 
     def __init__(self, content: bytes, *, most: int) -> None:
         """Reads the table of contents by the rules of `archive`. Raises Unfit."""
-        room = Room(most=most or DEFAULT_MOST_PARTS, plain_bytes=MAX_PLAIN_BYTES, ratio=MOST_RATIO)
+        room = Room(
+            file_bytes=len(content),  # the policy's cap stands before the jail
+            most=most or DEFAULT_MOST_PARTS,
+            plain_bytes=MAX_PLAIN_BYTES,
+            ratio=MOST_RATIO,
+        )
         try:
             entries = read_archive(BytesSource(content), room=room)
         except Unfit as unfit:

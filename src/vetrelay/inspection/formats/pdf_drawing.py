@@ -14,8 +14,10 @@ import pikepdf
 
 from vetrelay.inspection.notes import Note
 
-_STREAMS = "Length Filter DecodeParms Predictor Colors BitsPerComponent Columns EarlyChange K EndOfLine EncodedByteAlign \
+_STREAMS = (
+    "Length Filter DecodeParms Predictor Colors BitsPerComponent Columns EarlyChange K EndOfLine EncodedByteAlign \
 Rows EndOfBlock BlackIs1 DamagedRowsBeforeError JBIG2Globals ColorTransform"
+)
 _FUNCTIONS = "FunctionType Domain Range Size BitsPerSample Order Encode Decode C0 C1 N Functions Bounds"
 _COLOURS = "WhitePoint BlackPoint Gamma Matrix Alternate Subtype Process Colorants MixingHints ColorSpace Components \
 Solidities PrintingOrder DotGain"
@@ -28,7 +30,7 @@ _FONTS = "BaseFont FirstChar LastChar Widths FontDescriptor Encoding ToUnicode N
 DW2 CIDToGIDMap FontBBox FontMatrix CharProcs BaseEncoding Differences FontName FontFamily FontStretch FontWeight Flags \
 ItalicAngle Ascent Descent Leading CapHeight XHeight StemV StemH AvgWidth MaxWidth MissingWidth FontFile FontFile2 \
 FontFile3 CharSet Style Lang FD CIDSet CMapName WMode UseCMap Registry Ordering Supplement Panose Length1 Length2 Length3"
-_LAYERS = "OC OCGs P VE"
+_LAYERS = "OC OCGs P VE ON OFF BaseState"
 _GLYPH_WORDS = "ActualText Alt E MCID"
 _KEYS = frozenset(
     f"/{key}"
@@ -41,10 +43,11 @@ _RESOURCES = frozenset({"/Font", "/XObject", "/ExtGState", "/ColorSpace", "/Patt
 # Names that the file gives freely to things that draw.
 _NAMED_FREELY = frozenset({"/CharProcs", "/Colorants", "/Solidities", "/DotGain"})
 _FILTERS = frozenset(
-    f"/{name}"
-    for name in "FlateDecode LZWDecode ASCII85Decode ASCIIHexDecode RunLengthDecode CCITTFaxDecode JBIG2Decode DCTDecode \
-JPXDecode Fl LZW A85 AHx RL CCF DCT".split()
-)
+    (
+        "/FlateDecode", "/LZWDecode", "/ASCII85Decode", "/ASCIIHexDecode", "/RunLengthDecode", "/CCITTFaxDecode",
+        "/JBIG2Decode", "/DCTDecode", "/JPXDecode", "/Fl", "/LZW", "/A85", "/AHx", "/RL", "/CCF", "/DCT",
+    )
+)  # fmt: skip
 _TOLD: dict[str, Note] = {
     "/Metadata": Note.DOCUMENT_DETAILS_REMOVED,
     "/PieceInfo": Note.EDITING_RECORD_REMOVED,

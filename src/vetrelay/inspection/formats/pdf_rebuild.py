@@ -38,14 +38,19 @@ def rebuild(source: pikepdf.Pdf) -> Rebuilt:
     chapters = list(signposts.chapters())
     fix_as_they_look(source)
     pruning, unpacking = Pruning(), Unpacking()
+    layers = _layers(source)
+    for part in (*(page.obj for page in source.pages), layers):
+        _prune(part, pruning)
+    # Before anything is copied: a copied stream would not learn that its first one was changed.
+    for stream in pruning.streams.values():
+        unpacking.settle(stream)
+    for page in source.pages:
+        _count_writing(page.obj, unpacking)
     with pikepdf.new() as made:
         for page in source.pages:
-            made.pages.append(pikepdf.Page(_drawn_page(source, page, made, pruning)))
-        _keep_layers(source, made, pruning)
-        for stream in pruning.streams.values():
-            unpacking.settle(stream)
-        for page in source.pages:
-            _count_writing(page.obj, unpacking)
+            made.pages.append(pikepdf.Page(_drawn_page(source, page.obj, made)))
+        if layers.keys():
+            made.Root.OCProperties = _copied(source, layers, made)
         for page, kept in zip(made.pages, ways, strict=True):
             pdf_ways.write_ways(made, page.obj, kept)
         pdf_ways.write_chapters(made, chapters)
@@ -70,9 +75,19 @@ def saved(pdf: pikepdf.Pdf) -> bytes:
     return buffer.getvalue()
 
 
-def _drawn_page(source: pikepdf.Pdf, page: pikepdf.Page, made: pikepdf.Pdf, pruning: Pruning) -> pikepdf.Dictionary:
+def _prune(part: Any, pruning: Pruning) -> None:
+    """Takes out of what a page, or the list of layers, refers to what does not draw."""
+    resources = part.get("/Resources")
+    if isinstance(resources, pikepdf.Dictionary):
+        pruning.prune_resources(resources)
+    for key in ("/Group", "/Contents", "/OCGs", "/D"):
+        drawing = part.get(key)
+        if isinstance(drawing, pikepdf.Dictionary | pikepdf.Stream | pikepdf.Array):
+            pruning.prune_drawing(drawing)
+
+
+def _drawn_page(source: pikepdf.Pdf, obj: Any, made: pikepdf.Pdf) -> pikepdf.Dictionary:
     """A page of the new file with what draws this one."""
-    obj = page.obj
     drawn = pikepdf.Dictionary(Type=pikepdf.Name.Page)
     for key in _BOXES:
         area = pdf_ways.rectangle(obj.get(key))
@@ -86,17 +101,14 @@ def _drawn_page(source: pikepdf.Pdf, page: pikepdf.Page, made: pikepdf.Pdf, prun
     unit = obj.get("/UserUnit")
     if unit is not None and not isinstance(unit, pikepdf.Object) and 0 < unit <= _MOST_USER_UNIT:
         drawn.UserUnit = unit
-    resources = obj.get("/Resources")
-    if isinstance(resources, pikepdf.Dictionary):
-        pruning.prune_resources(resources)
-        drawn.Resources = _copied(source, resources, made)
-    else:
-        drawn.Resources = pikepdf.Dictionary()
-    for key in ("/Group", "/Contents"):
-        part = obj.get(key)
-        if isinstance(part, pikepdf.Dictionary | pikepdf.Stream | pikepdf.Array):
-            pruning.prune_drawing(part)
-            drawn[key] = _copied(source, part, made)
+    drawn.Resources = pikepdf.Dictionary()
+    for key, of in (
+        ("/Resources", pikepdf.Dictionary),
+        ("/Group", pikepdf.Dictionary),
+        ("/Contents", pikepdf.Stream | pikepdf.Array),
+    ):
+        if isinstance(obj.get(key), of):
+            drawn[key] = _copied(source, obj[key], made)
     return drawn
 
 
@@ -105,27 +117,21 @@ def _copied(source: pikepdf.Pdf, part: Any, made: pikepdf.Pdf) -> Any:
     return made.copy_foreign(part if part.is_indirect else source.make_indirect(part))
 
 
-def _keep_layers(source: pikepdf.Pdf, made: pikepdf.Pdf, pruning: Pruning) -> None:
-    """Which layers are shown: without this, what was hidden would appear."""
+def _layers(source: pikepdf.Pdf) -> pikepdf.Dictionary:
+    """Which layers are shown: without this, what was hidden would appear. Empty where there are none."""
     layers = source.Root.get("/OCProperties")
     if not isinstance(layers, pikepdf.Dictionary):
-        return
-    shown = layers.get("/D")
-    every = _array(layers.get("/OCGs"))
-    kept = pikepdf.Dictionary(OCGs=every, D=pikepdf.Dictionary())
-    if isinstance(shown, pikepdf.Dictionary):
+        return pikepdf.Dictionary()
+    shown = pikepdf.Dictionary()
+    said = layers.get("/D")
+    if isinstance(said, pikepdf.Dictionary):
         for key in ("/ON", "/OFF"):
-            kept.D[key] = _array(shown.get(key))
-        if shown.get("/BaseState") == pikepdf.Name.OFF:
-            kept.D.BaseState = pikepdf.Name.OFF
-    for part in (every, kept.D.get("/ON"), kept.D.get("/OFF")):
-        if part is not None:
-            pruning.prune_drawing(part)
-    made.Root.OCProperties = _copied(source, kept, made)
-
-
-def _array(value: Any) -> pikepdf.Array:
-    return pikepdf.Array(value) if isinstance(value, pikepdf.Array) else pikepdf.Array()
+            if isinstance(said.get(key), pikepdf.Array):
+                shown[key] = said[key]
+        if said.get("/BaseState") == pikepdf.Name.OFF:
+            shown.BaseState = pikepdf.Name.OFF
+    every = layers.get("/OCGs")
+    return pikepdf.Dictionary(OCGs=every if isinstance(every, pikepdf.Array) else pikepdf.Array(), D=shown)
 
 
 def _count_writing(page: Any, unpacking: Unpacking) -> None:

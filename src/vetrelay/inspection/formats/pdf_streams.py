@@ -20,7 +20,8 @@ _STEP_BYTES = MiB
 _FLATE = frozenset({"/FlateDecode", "/Fl"})
 _JPEG = frozenset({"/DCTDecode", "/DCT"})
 
-_START, _SCAN, _ADOBE = 0xD8, 0xDA, 0xEE
+_START, _SCAN, _ADOBE, _JFIF = 0xD8, 0xDA, 0xEE, 0xE0
+_PLAIN_JFIF_BYTES = 18  # without a small picture in it
 _BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD8)})
 # The boxes of a JPEG 2000 file that its picture needs.
 _PICTURE_BOXES = frozenset({b"jP  ", b"ftyp", b"rreq", b"jp2h", b"jp2c", b"jpch", b"jplh"})
@@ -104,7 +105,7 @@ class Unpacking:
 def bare_jpeg(whole: bytes) -> bytes:
     """A JPEG without the segments that tell of it instead of drawing it; unchanged where it cannot be walked.
 
-    Adobe's own segment stays: it says how the colours are written.
+    Adobe's own segment stays: it says how the colours are written; and JFIF's, which says the picture's proportions.
     """
     kept = [whole[:2]]
     at = 2
@@ -116,7 +117,8 @@ def bare_jpeg(whole: bytes) -> bytes:
         if marker == _SCAN:
             return b"".join((*kept, whole[at:])) if whole[1:2] == bytes([_START]) else whole
         end = at + 2 + int.from_bytes(whole[at + 2 : at + 4], "big")
-        tells = marker == 0xFE or (0xE0 <= marker <= 0xEF and marker != _ADOBE)
+        plain = marker == _ADOBE or (marker == _JFIF and end - at == _PLAIN_JFIF_BYTES)
+        tells = marker == 0xFE or (0xE0 <= marker <= 0xEF and not plain)
         if not tells:
             kept.append(whole[at:end])
         at = end

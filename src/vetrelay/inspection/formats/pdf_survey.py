@@ -33,12 +33,13 @@ def walked(first: Any, *onward: str) -> Iterator[Any]:
         if not waiting:
             return
         node = waiting.pop()
-        if isinstance(node, pikepdf.Array):
-            waiting += reversed(list(node))
-        if not isinstance(node, pikepdf.Dictionary) or (node.is_indirect and node.objgen in seen):
+        if not isinstance(node, pikepdf.Dictionary | pikepdf.Array) or (node.is_indirect and node.objgen in seen):
             continue
         if node.is_indirect:
             seen.add(node.objgen)
+        if isinstance(node, pikepdf.Array):
+            waiting += reversed(list(node))
+            continue
         yield node
         waiting += [node[key] for key in reversed(onward) if key in node]
 
@@ -106,7 +107,7 @@ def _survey_acts(holder: Any, found: Counter[Note]) -> None:
             _survey_action(holder[key], found)
     additional = holder.get("/AA")
     if isinstance(additional, pikepdf.Dictionary):
-        for _, action in additional.items():
+        for action in additional.as_dict().values():
             _survey_action(action, found)
 
 

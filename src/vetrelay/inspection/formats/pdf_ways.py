@@ -111,8 +111,10 @@ class Signposts:
         given = [_number(value) for value in destination[2 : 2 + _VIEWS[view]]]
         given += [None] * (_VIEWS[view] - len(given))
         numbers = tuple(number if number is not None and abs(number) <= _FARTHEST else None for number in given)
-        return Place(page=page, view="/Fit", numbers=()) if view == "/FitR" and None in numbers else Place(
-            page=page, view=view, numbers=numbers
+        return (
+            Place(page=page, view="/Fit", numbers=())
+            if view == "/FitR" and None in numbers
+            else Place(page=page, view=view, numbers=numbers)
         )
 
     def ways(self, page: Any) -> list[Way]:

@@ -21,15 +21,14 @@ from vetrelay.inspection.words import Reason, Unfit
 
 MOST_DEEP = 200
 
-_PASSED_OVER = frozenset(
-    """
+_NO_TEXT = """
     colortbl stylesheet info pict objdata objclass objname fldinst datafield themedata colorschememapping datastore
     generator xmlnstbl listtable listoverridetable revtbl rsidtbl filetbl annotation atnid atnauthor atntime atnicn
     atnref atnparent bkmkstart bkmkend mmathPr sp sn sv nonshppict private template operator author title subject
     keywords comment doccomm hlinkbase company manager category userprops xe tc tcf formfield do latentstyles
     pgdsctbl listname leveltext levelnumbers pntext pntxta pntxtb pn filetbl background passwordhash docvar macpict
-    """.split(),
-)
+"""
+_PASSED_OVER = frozenset(_NO_TEXT.split())
 _SIGNS = {
     "tab": "\t",
     "line": "\n",
@@ -45,8 +44,12 @@ _SIGNS = {
     "qmspace": " ",
 }
 _SYMBOLS = {"\\": "\\", "{": "{", "}": "}", "~": "\u00a0", "_": "-", "-": "", "\n": "\n", "\r": "\n", "\t": "\t"}
+_OBJECT_DATA = b"\\objdata"
 _ENDS_PARAGRAPH = frozenset({"par", "page", "sect", "column"})
 _SHAPES = frozenset({"pict", "do"})
+_OBJECTS = frozenset(
+    {"object", "objdata", "objemb", "objlink", "objautlink", "objsub", "objicemb", "objhtml", "objocx"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ class _Document:
         self._tally = tally
         self._tables = Tables(paper)
         self._in_table = False
+        self._in_row = False
         self._state = _State()
         self._outer: list[_State] = []
         self._fonts: dict[int, str] = {}
@@ -89,6 +93,8 @@ class _Document:
             if token.sort is Sort.OPEN:
                 self._open()
             elif token.sort is Sort.CLOSE:
+                if not self._outer:
+                    raise Unfit(Reason.DAMAGED)
                 self._state = self._outer.pop()
                 if not self._outer:
                     self._end()
@@ -116,6 +122,7 @@ class _Document:
             self._tables.end()
 
     def _symbol(self, name: str) -> None:
+        self._to_skip = 0
         if name == "*" and self._is_new_group:
             self._may_be_unknown = True
         else:
@@ -123,6 +130,9 @@ class _Document:
 
     def _word(self, token: Token) -> None:
         name, number = token.name, token.number
+        self._to_skip = 0
+        if name in _OBJECTS:
+            self._object(name)
         if self._is_new_group and self._is_destination(name):
             return
         if name == "u" and number is not None:
@@ -140,16 +150,19 @@ class _Document:
         else:
             self._set(name, number)
 
+    def _object(self, name: str) -> None:
+        """An object's words count wherever they stand: what hides one puts them where they do not belong."""
+        self.has_object = True
+        if name == "objdata":
+            self._tally.add(Note.EMBEDDED_LEFT_OUT)
+            self._state = replace(self._state, is_passed_over=True)
+
     def _is_destination(self, name: str) -> bool:
         """Whether the group that just began is passed over, by its first word; counts what it was."""
-        if name == "objdata":
-            self.has_object = True
-            self._tally.add(Note.EMBEDDED_LEFT_OUT)
         if not self._state.is_passed_over:
             self._tally.add(Note.PICTURES_LEFT_OUT, name in _SHAPES)
             self._tally.add(Note.REMARKS_LEFT_OUT, name == "annotation")
             self._tally.add(Note.DETAILS_LEFT_OUT, name == "info")
-            self._tally.add(Note.LINKS_MADE_INERT, name == "fldinst")
         if name in _PASSED_OVER or (self._may_be_unknown and name not in {"fonttbl", "shppict", "nesttableprops"}):
             self._state = replace(self._state, is_passed_over=True)
         elif name == "fonttbl":
@@ -171,7 +184,6 @@ class _Document:
             self._fonts[self._font] = FONT_CHARSETS[number]
         elif name == "ansicpg" and number in CODE_PAGES:
             self._state = replace(state, page=CODE_PAGES[number])
-            self._outer[1:] = [replace(outer, page=CODE_PAGES[number]) for outer in self._outer[1:]]
         elif name in {"mac", "pc", "pca"}:
             self._state = replace(state, page={"mac": "mac-roman", "pc": "cp437", "pca": "cp850"}[name])
         elif name == "plain":
@@ -179,8 +191,14 @@ class _Document:
         elif name == "deleted":
             self._tally.add(Note.CHANGES_ACCEPTED, number != 0)
             self._state = replace(state, is_deleted=number != 0)
+        else:
+            self._set_paragraph(name, number)
+
+    def _set_paragraph(self, name: str, number: int | None) -> None:
+        if name in {"intbl", "pard"}:
+            self._in_row = name == "intbl"
         elif name == "v":
-            self._tally.add(Note.HIDDEN_SHOWN, number != 0 and not state.is_passed_over)
+            self._tally.add(Note.HIDDEN_SHOWN, number != 0 and not self._state.is_passed_over)
 
     def _take(self, content: bytes) -> None:
         if self._to_skip:
@@ -208,17 +226,26 @@ class _Document:
         return line.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
     def _end_paragraph(self) -> None:
-        if not self._state.is_passed_over:
-            self._paper.line(self._taken_line())
+        if self._state.is_passed_over:
+            return
+        if self._in_row != self._in_table:
+            self._turn(into_table=self._in_row)
+        self._tables.paragraph(self._taken_line())
 
     def _end_cell(self) -> None:
         if self._state.is_passed_over:
             return
         if not self._in_table:
-            self._in_table = True
-            self._tables.begin()
+            self._turn(into_table=True)
         self._tables.paragraph(self._taken_line())
         self._tables.end_cell()
+
+    def _turn(self, *, into_table: bool) -> None:
+        self._in_table = into_table
+        if into_table:
+            self._tables.begin()
+        else:
+            self._tables.end()
 
 
 def prepare() -> None:
@@ -242,11 +269,14 @@ def normalize(content: Content, kind: Kind, ask: Ask) -> Result:
     tally = Tally()
     paper = Paper()
     document = _Document(paper, tally)
+    untrusted_rtf = bytes(content)
     try:
-        document.read(bytes(content))
+        document.read(untrusted_rtf)
     except PaperFull:
         tally.add(Note.TEXT_SHORTENED)
     tally.add(Note.TEXT_TAKEN_OUT)
-    reason = Reason.OPEN_WITH_CARE if document.has_object else Reason.NONE
-    output = paper.output(Role.TEXT if document.has_object else Role.RECORD, tally)
+    # Programs that are less strict may find an object where this reading saw none, such as behind the document's end.
+    has_object = document.has_object or _OBJECT_DATA in untrusted_rtf
+    reason = Reason.OPEN_WITH_CARE if has_object else Reason.NONE
+    output = paper.output(Role.TEXT if has_object else Role.RECORD, tally)
     return Result(kind=kind, reason=reason, notes=tally.notes(), outputs=(output,))

@@ -44,7 +44,7 @@ FONT_CHARSETS: Mapping[int | None, str] = {
 
 
 def decode(content: bytes, page: str) -> str:
-    """The letters; what the page has no letter for is shown as the Western European one, then by its number."""
+    """The letters; where the page has none for a byte, all of them are read as Western European."""
     try:
         return content.decode(page)
     except UnicodeDecodeError:

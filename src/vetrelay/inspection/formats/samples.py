@@ -27,7 +27,6 @@ _HEIC = base64.b64decode(
 )
 
 
-
 def by_kind() -> tuple[tuple[Kind, bytes], ...]:
     """The samples in fixed order, each with its kind: whatever a picture of that kind may make a decoder do."""
     colours = Image.new("RGB", _SIZE_PX, (200, 30, 30))

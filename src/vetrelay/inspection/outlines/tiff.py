@@ -187,9 +187,7 @@ def _check_pieces(reader: _Reader, tags: Mapping[int, _Tag], size_px: tuple[int,
         raise Unfit(Reason.INCOMPLETE)
 
 
-def _piece_px(
-    reader: _Reader, tags: Mapping[int, _Tag], size_px: tuple[int, int], *, tiled: bool
-) -> tuple[int, int]:
+def _piece_px(reader: _Reader, tags: Mapping[int, _Tag], size_px: tuple[int, int], *, tiled: bool) -> tuple[int, int]:
     """Width and height of a strip or a tile. Raises Unfit for one that is larger than any picture."""
     if not tiled:
         return size_px[0], min(size_px[1], max(1, next(_values(reader, tags.get(_STRIP_ROWS)), size_px[1])))
