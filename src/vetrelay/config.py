@@ -98,6 +98,9 @@ class IntakeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     clinic_patience: Annotated[int, Meta(ge=1, le=20)] = 4
     dicom: Literal["care", "minimal", "teaching"] = "care"
     flatten_pdf: bool = False
+    clamav: Annotated[str, Meta(pattern=r"^(unix:/.+|[^\s/]+:[0-9]{1,5})$")] | None = None
+    clamav_seconds: Positive = 120
+    clamav_absent: Literal["hold", "pass"] = "hold"
     wait_seconds: Positive = 25
     lease_seconds: Annotated[int, Meta(ge=3, le=300)] = 60
     rotate_days: Positive = 7

@@ -101,6 +101,8 @@ SENTENCES: Mapping[str, str] = {
     "entry_differs": "The relay's log does not hold what it says it holds; sending is blocked, tell the clinic.",
     "head_stale": "The relay's newest word is over a day old; check this device's clock, else tell the clinic.",
     "file_unreadable": "A file cannot be read; check its name and try again, nothing was sent.",
+    "folder_empty": "There is no file in this folder (hidden files and links are left out); nothing was sent.",
+    "folder_too_full": "A folder is sent with up to 5000 files; send it in several parts.",
     "nothing_to_send": "There is neither text nor a file; give `--text` or name a file.",
     "too_many_files": "One message carries up to 100 files; send the rest in another message.",
     "payload_differs": "What the relay returned is not the file that was sent; it was thrown away, try again.",

@@ -27,7 +27,7 @@ from vetrelay.protocol.envelope import Envelope, Ruling
 from vetrelay.protocol.ids import CaseId, EntryId, PartyId, b64
 from vetrelay.protocol.invitation import InvitationLink, parse_link
 from vetrelay.protocol.log import Head
-from vetrelay.protocol.manifest import Derived, Finding, Findings
+from vetrelay.protocol.manifest import NO_HINTS, Derived, Finding, Findings
 from vetrelay.protocol.party import PartyKind
 from vetrelay.relay.enrol import issue_code
 from vetrelay.relay.http.app import build_app
@@ -170,7 +170,7 @@ async def verdict_on(
         audience=answered.audience,
         content=Findings(answers=entry, findings=tuple(findings)),
         objects=tuple(one for one, _ in made),
-        purpose=None,
+        hints=NO_HINTS,
         reply_to=None,
         derived_from=entry,
         supersedes=supersedes,
@@ -184,7 +184,7 @@ async def verdict_on(
 
 def _derived(sealed: SealedFile) -> Derived:
     return Derived(
-        role="normalized",
+        use="record",
         h0=sealed.p,
         plain_sha256=sealed.plain_sha256,
         size=sealed.plain_bytes,
@@ -192,6 +192,7 @@ def _derived(sealed: SealedFile) -> Derived:
         name="copy.jpg",
         width=None,
         height=None,
+        member=None,
     )
 
 
@@ -220,7 +221,11 @@ def _finding(p: str, code: str, derived: tuple[Derived, ...]) -> Finding:
         captured=None,
         width=None,
         height=None,
+        items=None,
+        duration_ms=None,
+        patient=None,
         derived=derived,
+        members=(),
     )
 
 

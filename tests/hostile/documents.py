@@ -16,18 +16,21 @@ def _word() -> bytes:
     )
     return word(
         body,
-        docProps__core_DOT_xml=_PROPERTIES,
-        docProps__app_DOT_xml=f"<p><Company>{CANARY}</Company></p>",
-        docProps__custom_DOT_xml=_PROPERTIES,
-        docProps__thumbnail_DOT_jpeg=CANARY,
-        word__comments_DOT_xml=f'<w:comments {_W}><w:comment w:author="{CANARY}"><w:p><w:r><w:t>{CANARY}</w:t></w:r></w:p>'
-        "</w:comment></w:comments>",
-        word__people_DOT_xml=f'<w:person w:author="{CANARY}" {_W}/>',
-        word__embeddings__oleObject1_DOT_bin=CANARY,
-        customXml__item1_DOT_xml=f"<x>{CANARY}</x>",
-        word___rels__document_DOT_xml_DOT_rels=related(
-            ("comments", "comments.xml"), outside=(("hyperlink", f"https://{CANARY}/"), ("attachedTemplate", CANARY))
-        ),
+        {
+            "docProps/core.xml": _PROPERTIES,
+            "docProps/app.xml": f"<p><Company>{CANARY}</Company></p>",
+            "docProps/custom.xml": _PROPERTIES,
+            "docProps/thumbnail.jpeg": CANARY,
+            "word/comments.xml": f'<w:comments {_W}><w:comment w:author="{CANARY}"><w:p><w:r><w:t>{CANARY}</w:t></w:r></w:p>'
+            "</w:comment></w:comments>",
+            "word/people.xml": f'<w:person w:author="{CANARY}" {_W}/>',
+            "word/embeddings/oleObject1.bin": CANARY,
+            "customXml/item1.xml": f"<x>{CANARY}</x>",
+            "word/_rels/document.xml.rels": related(
+                ("comments", "comments.xml"),
+                outside=(("hyperlink", f"https://{CANARY}/"), ("attachedTemplate", CANARY)),
+            ),
+        },
     )
 
 

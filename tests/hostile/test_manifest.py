@@ -28,6 +28,11 @@ def judged(*findings: Finding, **change: Any) -> Manifest:
     return manifest_of(VERDICT, replace(JUDGED, findings=findings or JUDGED.findings, **change))
 
 
+def copied(**change: Any) -> Finding:
+    """The clean file's finding with another word on its copy."""
+    return replace(CLEAN, derived=(replace(CLEAN.derived[0], **change),))
+
+
 def said(envelope: Envelope, content: Content) -> Manifest:
     """Content in an envelope it does not belong into."""
     return manifest_of(envelope, content)
@@ -79,13 +84,27 @@ LIES: dict[str, tuple[str, Envelope, Manifest]] = {
     "N48 a copy told as another role": (
         "verdict_differs",
         VERDICT,
-        judged(replace(CLEAN, derived=(replace(CLEAN.derived[0], role="preview"),)), REFUSED),
+        judged(copied(use="preview"), REFUSED),
     ),
-    "N48 two copies of one role for one file": (
+    "N48 a copy told as a strip, which is a preview in clear": (
+        "verdict_differs",
+        VERDICT,
+        judged(copied(use="strip"), REFUSED),
+    ),
+    "N48 a use that is none": ("bad_body", VERDICT, judged(copied(use="original"), REFUSED)),
+    "N48 one copy told twice": (
         "verdict_differs",
         VERDICT,
         judged(replace(CLEAN, derived=CLEAN.derived * 2), REFUSED),
     ),
+    "N48 a copy of a member that is not there": ("verdict_differs", VERDICT, judged(copied(member=1), REFUSED)),
+    "N48 a copy of a member, and no member told": (
+        "verdict_differs",
+        VERDICT,
+        judged(replace(copied(member=0), members=()), REFUSED),
+    ),
+    "N48 a copy of a member beyond any pack": ("bad_body", VERDICT, judged(copied(member=500), REFUSED)),
+    "N48 a copy of a member below the first": ("bad_json", VERDICT, judged(copied(member=-1), REFUSED)),
     "N15 a message that pretends to be a verdict": ("verdict_differs", MESSAGE, said(MESSAGE, JUDGED)),
     "N15 an intake that talks": ("verdict_differs", VERDICT, said(VERDICT, TEXT)),
 }

@@ -1,8 +1,10 @@
 """One attachment on its way into the jail: nothing is opened before it is whole, nothing handed on before it is right."""
 
+import contextlib
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from vetrelay.errors import Refusal
 from vetrelay.intake.attachment import open_payload
+from vetrelay.intake.sealed_source import SealedSource
 from vetrelay.protocol.age.stream import CHUNK_BYTES, StreamSealer
 from vetrelay.protocol.ids import b64
 
@@ -29,17 +32,24 @@ def hashed(content: bytes) -> str:
     return b64(hashlib.sha256(content).digest())
 
 
-def spooled(payload: bytes) -> BinaryIO:
+@contextlib.contextmanager
+def spooled(payload: bytes) -> Iterator[BinaryIO]:
     """A payload as it was fetched."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - what is opened from it reads it until the test ends
-    file.write(payload)
-    file.flush()
-    return file
+    with tempfile.TemporaryFile() as file:
+        file.write(payload)
+        file.flush()
+        yield file
 
 
-def test_a_payload_is_read_at_any_place_without_being_opened_whole() -> None:
+@pytest.fixture(scope="module")
+def source() -> Iterator[SealedSource]:
+    """A sound payload, checked and opened."""
+    with spooled(sealed()) as file:
+        yield open_payload(file, p=hashed(sealed()), key=KEY, plain_sha256=hashed(PLAIN))
+
+
+def test_a_payload_is_read_at_any_place_without_being_opened_whole(source: SealedSource) -> None:
     """Across chunks, at the end, beyond it."""
-    source = open_payload(spooled(sealed()), p=hashed(sealed()), key=KEY, plain_sha256=hashed(PLAIN))
     assert len(PLAIN) == source.size_bytes
     for offset, size_bytes in [
         (0, 10),
@@ -54,26 +64,27 @@ def test_a_payload_is_read_at_any_place_without_being_opened_whole() -> None:
 
 
 @given(st.integers(0, 3 * CHUNK_BYTES + 40), st.integers(0, 3 * CHUNK_BYTES + 40))
-def test_any_range_is_the_range_of_the_plaintext(offset: int, size_bytes: int) -> None:
+def test_any_range_is_the_range_of_the_plaintext(source: SealedSource, offset: int, size_bytes: int) -> None:
     """Wherever it begins and ends."""
-    assert PLAIN[offset : offset + size_bytes] == SOURCE.read(offset, size_bytes)
+    assert PLAIN[offset : offset + size_bytes] == source.read(offset, size_bytes)
 
 
 def test_an_empty_file_is_a_file() -> None:
     """It is for the inspection to say that it is empty."""
     payload = sealed(b"")
-    source = open_payload(spooled(payload), p=hashed(payload), key=KEY, plain_sha256=hashed(b""))
-    assert (0, b"") == (source.size_bytes, source.read(0, 10))
+    with spooled(payload) as file:
+        source = open_payload(file, p=hashed(payload), key=KEY, plain_sha256=hashed(b""))
+        assert (0, b"") == (source.size_bytes, source.read(0, 10))
 
 
 def test_a_spool_that_changes_afterwards_is_never_read_as_something_else() -> None:
     """Every chunk is authenticated again when it is read."""
-    file = spooled(sealed())
-    source = open_payload(file, p=hashed(sealed()), key=KEY, plain_sha256=hashed(PLAIN))
-    os.pwrite(file.fileno(), b"\xff", 5000)
-    with pytest.raises(OSError, match="spool"):
-        source.read(0, 10)
-    assert PLAIN[CHUNK_BYTES : CHUNK_BYTES + 9] == source.read(CHUNK_BYTES, 9)
+    with spooled(sealed()) as file:
+        source = open_payload(file, p=hashed(sealed()), key=KEY, plain_sha256=hashed(PLAIN))
+        os.pwrite(file.fileno(), bytes([sealed()[5000] ^ 1]), 5000)
+        with pytest.raises(OSError, match="spool"):
+            source.read(0, 10)
+        assert PLAIN[CHUNK_BYTES : CHUNK_BYTES + 9] == source.read(CHUNK_BYTES, 9)
 
 
 @pytest.mark.parametrize(
@@ -103,9 +114,6 @@ def test_what_is_not_as_its_author_signed_it_is_refused(
     payload: bytes, p: str, key: bytes, plain_sha256: str, code: str
 ) -> None:
     """(N01, N12) Each way has its code."""
-    with pytest.raises(Refusal) as refusal:
-        open_payload(spooled(payload), p=p, key=key, plain_sha256=plain_sha256)
+    with spooled(payload) as file, pytest.raises(Refusal) as refusal:
+        open_payload(file, p=p, key=key, plain_sha256=plain_sha256)
     assert code == refusal.value.code
-
-
-SOURCE = open_payload(spooled(sealed()), p=hashed(sealed()), key=KEY, plain_sha256=hashed(PLAIN))

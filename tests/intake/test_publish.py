@@ -9,8 +9,8 @@ from vetrelay.client.transfer import SealedFile
 from vetrelay.inspection.words import Verdict
 from vetrelay.intake.publish import _CODES, Judged, entry_of, fitting, intent_of, refused
 from vetrelay.protocol.envelope import MAX_OBJECTS
+from vetrelay.protocol.finding import USES, Derived, Use
 from vetrelay.protocol.ids import b64
-from vetrelay.protocol.manifest import USES, Derived, Use
 
 
 def made(use: Use, name: str) -> tuple[Derived, DraftObject, SealedFile]:
@@ -86,7 +86,7 @@ def test_what_is_only_for_the_screen_goes_first() -> None:
     uses: list[Use] = ["record", "viewing", "preview", "preview", "preview", "strip"]
 
     def left(readers: int) -> list[str]:
-        files = [judgement(index, [made(use, f"{index}-{n}") for n, use in enumerate(uses)]) for index in range(50)]
+        files = [judgement(index, [made(use, f"{index}-{n}") for n, use in enumerate(uses)]) for index in range(60)]
         return [part.use for part in fitting(files, readers=readers)[0].finding.derived]
 
     assert ["record", "viewing", "preview"] == left(1)

@@ -160,9 +160,9 @@ async def test_a_poisoned_file_is_held_by_one_of_them_after_two_tries(shared: Sh
         after = await sent(case, 4)
         for entry in after:
             assert ["clean"] == [file.verdict for file in (await case.checked(entry)).attachments]
-        entry = await case.checked(poisoned)
+        held = await case.checked(poisoned)
         found = verdicts(case.veterinarian, case)
-    assert [("held", "jail_crashed"), ("clean", None)] == [(file.verdict, file.reason) for file in entry.attachments]
+    assert [("held", "jail_crashed"), ("clean", None)] == [(file.verdict, file.reason) for file in held.attachments]
     assert [1] * 5 == [len(found[one]) for one in (poisoned, *after)]
     assert [0, 2] == sorted(shared.tries())
 

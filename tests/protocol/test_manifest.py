@@ -17,7 +17,9 @@ from vetrelay.protocol.manifest import (
     Findings,
     Hints,
     Manifest,
+    Member,
     Names,
+    Patient,
     PersonName,
     Slip,
     SlipFile,
@@ -45,6 +47,9 @@ def sent_and_judged() -> tuple[Envelope, Envelope]:
 
 
 MESSAGE, VERDICT = sent_and_judged()
+LUNA = Patient(name="Luna", owner="Müller", species="dog", id="")
+HINTS = Hints(purpose="wound", full_size=True, keep_motion=False, patient=LUNA)
+MEMBERS = (Member(name="IMG 1.jpg", code="clean", reason=None, notes=("location removed",), media="image/jpeg"),)
 TEXT = Text(text="Luna limps since Tuesday.\nLeft hind leg: “stiff” 🐾")
 
 
@@ -65,7 +70,7 @@ def findings_of(verdict: Envelope) -> Findings:
     for ruling in verdict.verdict or ():
         derived = tuple(
             Derived(
-                role="normalized",
+                use="record",
                 h0=ref.h0,
                 plain_sha256=ref.p,
                 size=5,
@@ -73,6 +78,7 @@ def findings_of(verdict: Envelope) -> Findings:
                 name="IMG.jpg",
                 width=640,
                 height=480,
+                member=None,
             )
             for ref in ([copies.pop()] if ruling.code == "clean" else [])
         )
@@ -87,7 +93,11 @@ def findings_of(verdict: Envelope) -> Findings:
                 captured=None,
                 width=None,
                 height=None,
+                items=None,
+                duration_ms=None,
+                patient=LUNA,
                 derived=derived,
+                members=MEMBERS if derived else (),
             )
         )
     assert verdict.derived_from is not None
@@ -109,14 +119,15 @@ def slip_of(envelope: Envelope) -> Slip:
         for ref in envelope.of_role("attachment")
     )
     binding = bind(envelope.id, case=envelope.case, device=envelope.device)
-    return Slip(binding=binding, files=files, hints=Hints(purpose="wound"))
+    return Slip(binding=binding, files=files, hints=HINTS)
 
 
 def test_a_manifest_comes_back_from_its_padded_bytes() -> None:
     """Any script may be said inside a seal."""
     opened = open_manifest(pad(manifest_of(MESSAGE, TEXT)), MESSAGE)
     assert (TEXT, manifest_of(MESSAGE, TEXT).files) == (opened.content, opened.files)
-    names = Names(title="Luna, limping", party="Familie Müller", people=(PersonName(person=nonce("a"), name="Anna"),))
+    anna = PersonName(person=nonce("a"), name="Anna")
+    names = Names(title="Luna, limping", patient=LUNA, party="Familie Müller", people=(anna,))
     assert names == open_manifest(pad(manifest_of(MESSAGE, names)), MESSAGE).content
 
 

@@ -28,7 +28,7 @@ FROM_INPUT = "-"
 
 @click.command(cls=EndCommand)
 @click.argument("case", type=IdText())
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option("--text", help="What to say; `-` reads it from standard input.")
 @click.option("--purpose", type=click.Choice(PURPOSES), help="What the photos show: these are kept larger.")
 @click.option("--keep-original", is_flag=True, help="Keep the untouched originals, with all that is hidden in them.")
@@ -38,9 +38,12 @@ async def send(
 ) -> None:
     """Send a message with files; prints its id. `-` as CASE means the only case.
 
+    A folder is sent as one study: everything in it, packed into one file.
+
     \b
     Examples:
       vetrelay send 8fK2xQ --text 'Luna scratches her ear.' ear.jpg --purpose skin
+      vetrelay send 8fK2xQ --text 'The scan of Monday.' /media/disc/
       fortune | vetrelay send - --text -
     """
     if text == FROM_INPUT:

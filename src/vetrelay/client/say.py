@@ -9,6 +9,7 @@ from msgspec import structs
 
 from vetrelay.client.drafts import Draft, DraftObject
 from vetrelay.client.end import End
+from vetrelay.client.folder import files_of, folder_name, seal_folder
 from vetrelay.client.follow import Followed, check_may_send, follow_or_recall
 from vetrelay.client.notes import wish
 from vetrelay.client.outbox import deliver, deliver_all, promise_envelope
@@ -78,8 +79,13 @@ def _intent(
     """The same words and the same files, asked for again after a kill, are the same wish."""
     parts = [case, text, purpose or "", str(keep_original)]
     for path in files:
-        facts = path.stat()
-        parts += [str(path.resolve()), str(facts.st_size), str(facts.st_mtime_ns)]
+        parts.append(str(path.resolve()))
+        if path.is_dir():
+            for file in files_of(path):
+                parts += [file.name, str(file.size_bytes), str(file.changed_ns)]
+        else:
+            facts = path.stat()
+            parts += [str(facts.st_size), str(facts.st_mtime_ns)]
     return f"send:{wish(end, *parts)}"
 
 
@@ -89,7 +95,7 @@ def _check_sayable(text: str, files: Sequence[Path]) -> None:
         raise Refusal("nothing_to_send")
     if len(files) > MAX_ATTACHMENTS:
         raise Refusal("too_many_files")
-    if not all(path.is_file() for path in files):
+    if not all(path.is_file() or path.is_dir() for path in files):
         raise Refusal("file_unreadable")
     if len(text) > MAX_TEXT:
         raise Refusal("too_large")
@@ -97,9 +103,14 @@ def _check_sayable(text: str, files: Sequence[Path]) -> None:
         raise Refusal("text_unreadable")
 
 
+def _sealed(end: End, path: Path) -> SealedFile:
+    """A file, or a folder as one pack."""
+    return seal_folder(end, path, label=folder_name(path)) if path.is_dir() else seal_file(end, path, label=path.name)
+
+
 def _sendable_name(path: Path) -> str:
-    """A file's name; bytes in it that are no characters become question marks."""
-    return path.name.encode("utf-8", "replace").decode()[:MAX_FILE_NAME]
+    """A file's name, or that of a folder's pack; bytes in it that are no characters become question marks."""
+    return (folder_name(path) if path.is_dir() else path.name).encode("utf-8", "replace").decode()[:MAX_FILE_NAME]
 
 
 def as_object(sealed: SealedFile, *, media: str, name: str, keep_original: bool) -> DraftObject:
@@ -128,10 +139,12 @@ async def say(  # one use case: one message with its files
 ) -> tuple[Outgoing, Head]:
     """Sends a message with its files and returns its receipt; asked again after a kill, it goes on where it was.
 
+    A folder among the files is sent as one pack of all that is in it.
+
     It counts as the same until the caller has told the person and said `journal.report`, or for twelve hours once it
     was accepted: from then on the same words are a new message. Words that were promised before go first. Raises
-    Refusal `nothing_to_send`, `too_many_files`, `file_unreadable`, `too_large`, `text_unreadable`, what the case or the
-    relay refuses; Fault `unreachable` when the relay cannot be reached: the message stands in the outbox and goes with
+    Refusal `nothing_to_send`, `too_many_files`, `file_unreadable`, `folder_empty`, `folder_too_full`, `too_large`,
+    `text_unreadable`, what the case or the relay refuses; Fault `unreachable` when the relay cannot be reached: the message stands in the outbox and goes with
     the next verb.
     """
     _check_sayable(text, files)
@@ -146,11 +159,11 @@ async def say(  # one use case: one message with its files
         check_may_send(end, followed, reached=reached, class_=class_)
         if files and not followed.roster.intakes:
             raise Refusal("no_intake")
-        sealed = tuple(seal_file(end, path, label=path.name) for path in files)
+        sealed = tuple(_sealed(end, path) for path in files)
         objects = tuple(
             as_object(
                 made,
-                media=(mimetypes.guess_type(path.name)[0] or "application/octet-stream")[:MAX_MEDIA_TYPE],
+                media=(mimetypes.guess_type(_sendable_name(path))[0] or "application/octet-stream")[:MAX_MEDIA_TYPE],
                 name=_sendable_name(path),
                 keep_original=keep_original,
             )

@@ -54,7 +54,7 @@ def seal_file(end: End, source: Path, *, label: str) -> SealedFile:
     """Seals a file into the spool. Raises Refusal `file_unreadable`; a half-made spool file is removed."""
     try:
         with source.open("rb") as file, end.progress(f"sealing {label}", source.stat().st_size) as step:
-            return _seal_pieces(end, iter(lambda: file.read(PIECE_BYTES), b""), step)
+            return seal_pieces(end, iter(lambda: file.read(PIECE_BYTES), b""), step)
     except OSError as wrong:
         raise Refusal("file_unreadable") from wrong
 
@@ -63,10 +63,11 @@ def seal_content(end: End, content: bytes) -> SealedFile:
     """Seals what is held in memory into the spool. Raises OSError; a half-made spool file is removed."""
     view = memoryview(content)
     pieces = (view[at : at + PIECE_BYTES] for at in range(0, len(view), PIECE_BYTES))
-    return _seal_pieces(end, pieces, lambda _done_bytes: None)
+    return seal_pieces(end, pieces, lambda _done_bytes: None)
 
 
-def _seal_pieces(end: End, pieces: Iterable[bytes | memoryview], step: Step) -> SealedFile:
+def seal_pieces(end: End, pieces: Iterable[bytes | memoryview], step: Step) -> SealedFile:
+    """Seals pieces as they come into the spool. Raises OSError and what `pieces` does; a half-made file is removed."""
     key, nonce = end.random_bytes(16), end.random_bytes(16)
     spool = end.journal.spool / f"{end.random_bytes(16).hex()}.payload"
     plain_hash, payload_hash = hashlib.sha256(), hashlib.sha256()

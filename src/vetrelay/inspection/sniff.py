@@ -129,8 +129,10 @@ def _by_text(head: bytes) -> Kind:
         return Kind.SVG
     if _PAGE.search(start):
         return Kind.HTML
+    if not start:
+        return Kind.TEXT if head else Kind.UNKNOWN
     controls = len(start) - len(start.translate(None, _CONTROLS))
-    if not start or controls * _SIGNS_PER_CONTROL > len(start) or not _readable(start):
+    if controls * _SIGNS_PER_CONTROL > len(start) or not _readable(start):
         return Kind.UNKNOWN
     return Kind.TEXT
 

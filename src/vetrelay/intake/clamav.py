@@ -24,7 +24,7 @@ PAUSES_SECONDS: Final = (0.5, 3.0)
 """Between the attempts to reach it: it is away for a moment when its signatures are renewed."""
 MAX_ANSWER_BYTES: Final = 1024
 _CLEAN: Final = b"stream: OK"
-_FOUND: Final = re.compile(rb"stream: .{1,900} FOUND", re.DOTALL)
+_FOUND: Final = re.compile(rb"stream: [^\n]{1,900} FOUND")
 
 
 class Scan(Enum):
@@ -57,7 +57,9 @@ class Clamd:
         return Reason.SCANNER_ABSENT if self.absent == "hold" else Note.NOT_SCANNED
 
 
-async def scan(place: str, source: Source, *, seconds: float, pauses_seconds: tuple[float, ...] = PAUSES_SECONDS) -> Scan:
+async def scan(
+    place: str, source: Source, *, seconds: float, pauses_seconds: tuple[float, ...] = PAUSES_SECONDS
+) -> Scan:
     """What the scanner says of a file. It never raises for the scanner's sake: what is no answer is NO_ANSWER.
 
     OSError from the source passes: that is our own disk.
@@ -129,17 +131,12 @@ async def _tell(writer: asyncio.StreamWriter, source: Source) -> None:
         piece = await asyncio.to_thread(source.read, offset, min(PIECE_BYTES, size_bytes - offset))
         if not piece:  # the source ended early: what there is, is judged
             break
-        _write_piece(writer, piece)
-        await _drained(writer)
+        await _send(writer, piece)
         offset += len(piece)
-    _write_piece(writer, b"")
-    await _drained(writer)
+    await _send(writer, b"")
 
 
-def _write_piece(writer: asyncio.StreamWriter, piece: bytes) -> None:
+async def _send(writer: asyncio.StreamWriter, piece: bytes) -> None:
     writer.write(struct.pack(">I", len(piece)))
     writer.write(piece)
-
-
-async def _drained(writer: asyncio.StreamWriter) -> None:
     await writer.drain()

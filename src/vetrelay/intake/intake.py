@@ -8,6 +8,7 @@ from typing import Final
 from vetrelay.client.end import End
 from vetrelay.client.follow import Followed, recall
 from vetrelay.inspection.inspect import Inspector
+from vetrelay.intake.clamav import Clamd
 from vetrelay.intake.hands import Hands
 from vetrelay.intake.jobs import Job, JobTable
 from vetrelay.intake.leases import Leases
@@ -39,6 +40,7 @@ class Intake:
     jobs: JobTable
     hands: Hands
     leases: Leases
+    scanner: Clamd | None
     checkpoint: Checkpoint
     wait_seconds: int
     rotate_ms: int

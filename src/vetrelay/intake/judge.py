@@ -17,7 +17,7 @@ from vetrelay.inspection.policy import claimed_kind
 from vetrelay.inspection.result import Result
 from vetrelay.inspection.source import Source
 from vetrelay.inspection.wishes import Wishes
-from vetrelay.inspection.words import JAIL_ENDS, Reason
+from vetrelay.inspection.words import JAIL_ENDS, Reason, Verdict
 from vetrelay.intake.attachment import BROKEN, check_key, fetched, open_payload
 from vetrelay.intake.intake import Intake
 from vetrelay.intake.jobs import Job
@@ -82,7 +82,7 @@ async def _tried(
                 source = await asyncio.to_thread(
                     open_payload, payload, p=ref.p, key=key, plain_sha256=file.plain_sha256
                 )
-                finding = await _inspected(intake, job, file, source, wishes=wishes)
+                finding = await _looked_at(intake, job, file, source, wishes=wishes)
         except (Refusal, Fault) as broken:
             if broken.code in BROKEN:
                 return refused(file.p, broken.code)
@@ -91,6 +91,18 @@ async def _tried(
             return None
         intake.checkpoint("inspected")
         return await asyncio.to_thread(_sealed, intake.end, file, finding)
+
+
+async def _looked_at(intake: Intake, job: Job, file: SlipFile, source: Source, *, wishes: Wishes) -> Finding | None:
+    """By the virus scanner first, where there is one: a file that it objects to is not opened at all."""
+    said = None if intake.scanner is None else await intake.scanner.look(source)
+    if isinstance(said, Reason):
+        result = Result(kind=claimed_kind(file.name, file.declared), reason=said)
+        return finding_of(result, file.name, declared=file.declared)
+    finding = await _inspected(intake, job, file, source, wishes=wishes)
+    if finding is None or said is None or finding.verdict in {Verdict.REFUSED, Verdict.HELD}:
+        return finding
+    return replace(finding, notes=(said.words, *finding.notes))
 
 
 async def _inspected(intake: Intake, job: Job, file: SlipFile, source: Source, *, wishes: Wishes) -> Finding | None:

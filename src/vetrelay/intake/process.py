@@ -20,6 +20,7 @@ from vetrelay.inspection.inspect import Inspector, Settings
 from vetrelay.inspection.sandbox import WORKER_COMMAND
 from vetrelay.inspection.tighten import tightened
 from vetrelay.intake.admission import admitted, write_offer
+from vetrelay.intake.clamav import Clamd
 from vetrelay.intake.hands import Hands
 from vetrelay.intake.intake import Checkpoint, Intake
 from vetrelay.intake.jobs import JobTable
@@ -45,6 +46,13 @@ def inspection_settings(config: IntakeConfig, *, parallel_jobs: int) -> Settings
         mode=DicomMode[config.dicom.upper()],
         flatten=config.flatten_pdf,
     )
+
+
+def scanner_of(config: IntakeConfig) -> Clamd | None:
+    """The virus scanner that this practice runs, if it does."""
+    if config.clamav is None:
+        return None
+    return Clamd(place=config.clamav, seconds=config.clamav_seconds, absent=config.clamav_absent)
 
 
 def _go_on(_step: str) -> None:
@@ -121,6 +129,7 @@ async def _work(config: IntakeConfig, ready: Ready | None, checkpoint: Checkpoin
                 jobs=jobs,
                 hands=Hands(slots),
                 leases=Leases(config.lease_seconds),
+                scanner=scanner_of(config),
                 checkpoint=checkpoint,
                 wait_seconds=config.wait_seconds,
                 rotate_ms=config.rotate_days * DAY_MS,

@@ -17,12 +17,10 @@ from vetrelay.inspection.finding import Member as InspectedMember
 from vetrelay.inspection.finding import Output
 from vetrelay.inspection.result import Patient as RecordPatient
 from vetrelay.inspection.words import Verdict
-from vetrelay.protocol.envelope import Envelope, Ruling, VerdictCode
-from vetrelay.protocol.ids import CaseId, EntryId, Hash, PartyId, b64
-from vetrelay.protocol.manifest import (
+from vetrelay.protocol.envelope import MAX_OBJECTS, Envelope, Ruling, VerdictCode
+from vetrelay.protocol.finding import (
     MAX_DERIVED,
     MAX_MEMBERS,
-    NO_HINTS,
     USES,
     Derived,
     Finding,
@@ -31,6 +29,8 @@ from vetrelay.protocol.manifest import (
     Patient,
     Use,
 )
+from vetrelay.protocol.ids import CaseId, EntryId, Hash, PartyId, b64
+from vetrelay.protocol.manifest import NO_HINTS
 from vetrelay.protocol.statement import render
 
 _USES: Final[dict[str, Use]] = {use: use for use in USES}
