@@ -93,12 +93,12 @@ class Visit:
 
 
 @contextmanager
-def practice(folder: Path, *, worker: str = "real", die_at: str = "") -> Iterator[Practice]:
+def practice(folder: Path, *, worker: str = "real", die_at: str = "", settings: str = "") -> Iterator[Practice]:
     """A practice that is open: processes run, the clinic is enrolled, its intake is adopted."""
     with relay(folder) as running:
         url = str(running.told["url"])
         code = asyncio.run(enrolment_code(folder, "machine"))
-        intake = intake_at(folder, url, code=code, worker=worker, die_at=die_at)
+        intake = intake_at(folder, url, code=code, worker=worker, die_at=die_at, settings=settings)
         intake.start()
         clinic = asyncio.run(_clinic(folder, url, Path(str(intake.told["offer"]))))
         here = Practice(folder=folder, url=url, relay=running, intake=intake, machine_code=code, clinic=clinic)

@@ -116,7 +116,7 @@ async def test_a_fetch_that_is_cut_goes_on(room: Room, tmp_path: Path) -> None:
     entry = await sent(room, tmp_path, "a.jpg")
     await checked(room, entry)
     view = await shown(room.clinic, room.case, entry)
-    (copy,) = (one for one in view.attachments[0].objects if one.role == "normalized")
+    (copy,) = (one for one in view.attachments[0].objects if one.role == "record")
     spool = room.clinic.journal.spool
     part = spool / f"{unb64(copy.ref.h0).hex()}.part"
     async with room.clinic.api.open("GET", f"/v1/objects/{copy.ref.h0}?part=payload") as answer:
@@ -144,7 +144,7 @@ async def test_a_relay_that_is_gone_is_told_and_the_part_stays(room: Room, tmp_p
     entry = await sent(room, tmp_path, "a.jpg")
     await checked(room, entry)
     view = await shown(room.clinic, room.case, entry)
-    (copy,) = (one for one in view.attachments[0].objects if one.role == "normalized")
+    (copy,) = (one for one in view.attachments[0].objects if one.role == "record")
     part = room.clinic.journal.spool / f"{unb64(copy.ref.h0).hex()}.part"
     part.write_bytes(b"some of it")
     clinic = await room.town.again(room.clinic, url="http://127.0.0.1:1")

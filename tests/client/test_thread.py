@@ -45,7 +45,7 @@ async def test_a_file_is_pending_until_the_file_check_has_its_say(room: Room, tm
     )  # fmt: skip
     await checked(room, entry, code="converted")
     (after,) = (await entries(room.clinic, room.case))[0].attachments
-    assert ("converted", ["normalized", "original"]) == (after.verdict, [one.role for one in after.objects])
+    assert ("converted", ["record", "original"]) == (after.verdict, [one.role for one in after.objects])
     assert {"passwd.jpg"} == {before.name, after.name}
 
 

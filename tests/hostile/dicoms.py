@@ -4,6 +4,7 @@ import io
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from pydicom import dcmwrite
@@ -11,6 +12,7 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import (
+    MPEG2MPML,
     UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -18,14 +20,21 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEGBaseline8Bit,
     JPEGLosslessSV1,
-    MPEG2MPML,
 )
 
 from vetrelay.inspection.words import Verdict
 
 ROWS_PX, COLUMNS_PX = 60, 40
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-CANARIES = (b"CanaryOwner", b"CanaryVet", b"CanaryStreet", b"CanaryPhone", b"CanarySerial", b"CanaryNote", b"CanaryClinic")
+CANARIES = (
+    b"CanaryOwner",
+    b"CanaryVet",
+    b"CanaryStreet",
+    b"CanaryPhone",
+    b"CanarySerial",
+    b"CanaryNote",
+    b"CanaryClinic",
+)
 """Words that stand in `full`, each in several places."""
 NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
 
@@ -67,6 +76,11 @@ def saved(made: Dataset, syntax: UID = ExplicitVRLittleEndian, preamble: bytes =
     buffer = io.BytesIO()
     dcmwrite(buffer, file, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def written_as(syntax: UID) -> bytes:
+    """The radiograph in a transfer syntax without compression."""
+    return saved(data_set(syntax), syntax)
 
 
 def changed(**entries: object) -> bytes:
@@ -232,6 +246,6 @@ ROWS = (
     Row(row="tail", make=lambda: saved(data_set()) + b"PK\x03\x04" * 9, verdict=_REFUSED),
     Row(row="no extension", make=lambda: saved(data_set()), verdict=_CLEAN, name="IM000001"),
     Row(row="named as a photo", make=lambda: saved(data_set()), verdict=_REFUSED, reason="content_differs_from_name", name="a.jpg"),
-    *(Row(row=f"written as {syntax.name}", make=lambda syntax=syntax: saved(data_set(syntax), syntax), verdict=_CLEAN) for syntax in NATIVE),
+    *(Row(row=f"written as {syntax.name}", make=partial(written_as, syntax), verdict=_CLEAN) for syntax in NATIVE),
     Row(row="three frames", make=lambda: changed(NumberOfFrames="5", PixelData=gradient().tobytes() * 5), verdict=_CLEAN, previews=3),
 )  # fmt: skip

@@ -9,12 +9,23 @@ from pikepdf import Array, Dictionary, Name, String
 from tests.hostile.pdfs import action, annotation, attached, blank, photo, saved, with_picture
 
 WORDS: list[str] = []
-NOTES = (
-    "comment removed",
+NOTES = {
+    "2 comments removed",
     "editing record removed",
     "embedded thumbnail removed",
-    "bytes after the picture removed",
-)
+    "4 scripts removed from the PDF",
+    "3 attached files removed",
+    "4 links made inert",
+    "command removed from the PDF",
+    "form program (XFA) removed",
+    "form field fixed as it looks",
+    "sound, film or 3D view removed",
+    "document details removed",
+    "3 references to other files removed",
+    "digital signature no longer valid",
+    "details of 2 pictures removed",
+    "reading order for screen readers removed",
+}
 
 
 def word() -> str:

@@ -55,7 +55,7 @@ def unpacked(content: bytes) -> bytes:
     with pikepdf.open(io.BytesIO(content)) as pdf:
         pdf.save(
             buffer,
-            qdf=True,
+            compress_streams=False,
             stream_decode_level=pikepdf.StreamDecodeLevel.generalized,
             static_id=True,
             preserve_pdfa=False,
@@ -117,14 +117,14 @@ async def test_a_link_inside_stays_and_leads_where_it_led(inspector: Inspector) 
 
 
 async def test_nothing_that_a_pdf_carries_along_is_in_the_copy(inspector: Inspector) -> None:
-    """Forty words planted where a PDF keeps what is not drawn: none is in the outputs, packed or unpacked."""
+    """Eighty words planted where a PDF keeps what is not drawn: none is in the outputs, packed or unpacked."""
     content = pdfcanaries.planted()
     assert [] == [word for word in pdfcanaries.WORDS if not pdfcanaries.found(word, content, unpacked(content))]
     finding = await inspector.inspect(content, "a.pdf")
     record = check_made(finding)
     places = (record, unpacked(record), finding.outputs[1].content)
     assert [] == [word for word in pdfcanaries.WORDS if pdfcanaries.found(word, *places)]
-    assert set(pdfcanaries.NOTES) == set(finding.notes)
+    assert pdfcanaries.NOTES == set(finding.notes)
     assert ["Hello Rex"] == words_of(record)
 
 
@@ -226,7 +226,7 @@ async def test_a_hidden_layer_stays_hidden(inspector: Inspector) -> None:
         pdf.Root.OCProperties = pikepdf.Dictionary(OCGs=off, D=pikepdf.Dictionary(OFF=off))
 
     record = check_made(await inspector.inspect(pdfs.made(hide), "a.pdf"))
-    assert [(255, 255)] * 3 == look_of(record).getextrema()
+    assert ((255, 255),) * 3 == look_of(record).getextrema()
 
 
 async def test_turned_pages_become_pictures_with_their_words(inspector: Inspector) -> None:

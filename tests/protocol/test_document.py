@@ -36,7 +36,7 @@ def bodies() -> list[type[Body]]:
 
 def chapter_of(module: str) -> str:
     """The text of a module's chapter."""
-    part_of = {"partystate": "party", "roster": "authority", "derive": "invitation"}
+    part_of = {"partystate": "party", "roster": "authority", "derive": "invitation", "finding": "manifest"}
     name = part_of.get(module, module)
     found = re.search(rf"(?ms)^## \d+\. [^\n]*\(`{name}`\)\n(.*?)(?=^## )", RULES)
     assert found is not None, name

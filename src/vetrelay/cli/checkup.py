@@ -13,6 +13,7 @@ from vetrelay.cli.words import amount
 from vetrelay.client.api import RelayApi
 from vetrelay.errors import Fault, VetRelayError
 from vetrelay.inspection.inspect import Inspector, Settings
+from vetrelay.inspection.kinds import Kind
 
 Verdict = Literal["ok", "warn", "bad"]
 LEAST_FREE_BYTES: Final = 256 * 1024 * 1024  # below this the relay takes nothing more (config: min_free_bytes)
@@ -31,6 +32,12 @@ class Check:
     verdict: Verdict
     what: str
     mend: str = ""
+
+
+_EXTRAS: Final = (
+    ("HEIC photos", Kind.HEIC, "heif", "without it owners are asked to send JPEG"),
+    ("videos and sound", Kind.MP4, "video", "without it they wait for staff"),
+)
 
 
 async def sandbox() -> list[Check]:
@@ -57,11 +64,12 @@ async def sandbox() -> list[Check]:
     else:
         mend = "install it (libmagic1); without it every file waits for staff"
         checks.append(Check(name="libmagic", verdict="bad", what="it is missing", mend=mend))
-    if heic:
-        checks.append(Check(name="HEIC photos", verdict="ok", what="they can be opened"))
-    else:
-        mend = "install the extra: pip install 'vetrelay[heif]'; without it owners are asked to send JPEG"
-        checks.append(Check(name="HEIC photos", verdict="warn", what="they cannot be opened", mend=mend))
+    for what, kind, extra, without in _EXTRAS:
+        if kind in opens:
+            checks.append(Check(name=what, verdict="ok", what="they can be opened"))
+        else:
+            mend = f"install the extra: pip install 'vetrelay[{extra}]'; {without}"
+            checks.append(Check(name=what, verdict="warn", what="they cannot be opened", mend=mend))
     return checks
 
 

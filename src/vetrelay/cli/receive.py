@@ -60,10 +60,10 @@ def receive(*, wait_seconds: float, as_json: bool) -> int:
       vetrelay receive --wait 60
     """
     run = current_run()
-    return asyncio.run(_until_stopped(_receive(run, wait_seconds, as_json=as_json)))
+    return asyncio.run(until_stopped(_receive(run, wait_seconds, as_json=as_json)))
 
 
-async def _until_stopped(work: Coroutine[Any, Any, int]) -> int:
+async def until_stopped(work: Coroutine[Any, Any, int]) -> int:
     """The work's exit code. Ctrl-C ends it also where a library loses a cancellation, or sleeps while the signal comes."""
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stopped.set)
@@ -86,7 +86,7 @@ async def _receive(run: Run, wait_seconds: float, *, as_json: bool) -> int:
             left = deadline - time.monotonic()
             if found or left <= 0:
                 break
-            await _wait(end, left)
+            await wait_for_news(end, left)
         if as_json:
             answer_json({"cases": [_news_json(news) for news in found]})
         elif found:
@@ -115,7 +115,8 @@ async def _fetch(end: End, deadline: float) -> list[News]:
     return [news for row in end.journal.cases() if (news := _news(end, row.id, row.tail.n)) is not None]
 
 
-async def _wait(end: End, left_seconds: float) -> None:
+async def wait_for_news(end: End, left_seconds: float) -> None:
+    """Returns when something is new at the relay, or after about this time."""
     try:
         await end.api.inbox(after=end.journal.cursor(), wait_seconds=max(1, int(min(left_seconds, LONG_POLL_SECONDS))))
     except Fault as fault:

@@ -68,37 +68,68 @@ def seal_content(end: End, content: bytes) -> SealedFile:
 
 def seal_pieces(end: End, pieces: Iterable[bytes | memoryview], step: Step) -> SealedFile:
     """Seals pieces as they come into the spool. Raises OSError and what `pieces` does; a half-made file is removed."""
-    key, nonce = end.random_bytes(16), end.random_bytes(16)
-    spool = end.journal.spool / f"{end.random_bytes(16).hex()}.payload"
-    plain_hash, payload_hash = hashlib.sha256(), hashlib.sha256()
-    plain_bytes = size_bytes = 0
-    sealer = StreamSealer(key, nonce)
+    sealing = Sealing(end)
     try:
-        with spool.open("xb") as out:
-            for piece in pieces:
-                plain_hash.update(piece)
-                plain_bytes += len(piece)
-                for sealed in sealer.update(piece):
-                    payload_hash.update(sealed)
-                    size_bytes += out.write(sealed)
-                step(len(piece))
-            for sealed in sealer.finish():
-                payload_hash.update(sealed)
-                size_bytes += out.write(sealed)
+        for piece in pieces:
+            sealing.write(piece)
+            step(len(piece))
+        return sealing.finish()
+    finally:
+        sealing.discard()
+
+
+class Sealing:
+    """A spool file that is sealed while it is written; it is not there before the first piece comes.
+
+    `finish` gives it, once; `discard` removes what was not finished, and may always be called. All raise OSError.
+    """
+
+    def __init__(self, end: End) -> None:
+        self._end = end
+        self._key, nonce = end.random_bytes(16), end.random_bytes(16)
+        self._spool = end.journal.spool / f"{end.random_bytes(16).hex()}.payload"
+        self._plain_hash, self._payload_hash = hashlib.sha256(), hashlib.sha256()
+        self._plain_bytes = self._size_bytes = 0
+        self._sealer = StreamSealer(self._key, nonce)
+        self._out: BinaryIO | None = None
+
+    def write(self, piece: bytes | memoryview) -> None:
+        """The next bytes."""
+        self._plain_hash.update(piece)
+        self._plain_bytes += len(piece)
+        self._write(self._sealer.update(piece))
+
+    def _write(self, sealed_chunks: Iterable[bytes]) -> None:
+        if self._out is None:
+            self._out = self._spool.open("xb")
+        for sealed in sealed_chunks:
+            self._payload_hash.update(sealed)
+            self._size_bytes += self._out.write(sealed)
+
+    def finish(self) -> SealedFile:
+        """The sealed file, safe on the disk."""
+        self._write(self._sealer.finish())
+        assert self._out is not None
+        with self._out as out:
             out.flush()
             os.fsync(out.fileno())
-    except BaseException:
-        spool.unlink(missing_ok=True)
-        raise
-    assert size_bytes == sealed_size(plain_bytes)
-    return SealedFile(
-        spool=spool,
-        p=b64(payload_hash.digest()),
-        size_bytes=size_bytes,
-        key=key,
-        plain_sha256=b64(plain_hash.digest()),
-        plain_bytes=plain_bytes,
-    )
+        self._out = None
+        assert self._size_bytes == sealed_size(self._plain_bytes)
+        return SealedFile(
+            spool=self._spool,
+            p=b64(self._payload_hash.digest()),
+            size_bytes=self._size_bytes,
+            key=self._key,
+            plain_sha256=b64(self._plain_hash.digest()),
+            plain_bytes=self._plain_bytes,
+        )
+
+    def discard(self) -> None:
+        """Removes what is not finished."""
+        if self._out is not None:
+            self._out.close()
+            self._out = None
+            self._spool.unlink(missing_ok=True)
 
 
 async def upload(end: End, row: PayloadRow, *, label: str) -> None:

@@ -85,6 +85,11 @@ class Inspector:
         """The policy table in force."""
         return self._settings.rows
 
+    @property
+    def parallel_jobs(self) -> int:
+        """How many jobs run at once."""
+        return self._settings.parallel_jobs
+
     async def inspect(
         self,
         content: bytes | int | Source,
@@ -97,7 +102,7 @@ class Inspector:
         """One file, given whole, by its descriptor (which stays the caller's), or as a source that is read in its turn.
 
         A sealed memory file is passed on without a copy. `declared` is the media type that the sender's program named.
-        A pack of many files is packed anew into `sink`, piece by piece (in memory without one). Raises Fault only where
+        A pack of many files is packed anew into `sink`, piece by piece (in memory without one, up to 256 MiB). Raises Fault only where
         no jail can be had at all.
         """
         return await self._found(_source(content), name, declared, Place(), wishes, sink)

@@ -15,6 +15,7 @@ from vetrelay.inspection import zipforms
 from vetrelay.inspection.zipforms import CENTRAL, CENTRAL_MARK, END, END_MARK, LOCAL, LOCAL_MARK, STORED, UTF8_NAMES
 
 MAX_BYTES = zipforms.IN_64_BITS - 1
+MAX_IN_MEMORY_BYTES = 256 << 20
 MAX_MEMBERS = zipforms.COUNT_IN_64_BITS - 1
 _VERSION = 20
 _MADE_BY_UNIX = 3 << 8 | _VERSION
@@ -127,7 +128,10 @@ class Written:
 
 
 class HashedSink:
-    """Passes on what is written, and knows how much it was and its SHA-256. Without a sink it keeps it in memory."""
+    """Passes on what is written, and knows how much it was and its SHA-256.
+
+    Without a sink it keeps it in memory, up to `MAX_IN_MEMORY_BYTES`; then it raises PackTooLarge.
+    """
 
     def __init__(self, sink: Sink | None) -> None:
         self._sink: Sink = io.BytesIO() if sink is None else sink
@@ -136,6 +140,8 @@ class HashedSink:
 
     def write(self, piece: bytes) -> None:
         """The next bytes."""
+        if self.size_bytes + len(piece) > MAX_IN_MEMORY_BYTES and isinstance(self._sink, io.BytesIO):
+            raise PackTooLarge
         self._sink.write(piece)
         self._hash.update(piece)
         self.size_bytes += len(piece)

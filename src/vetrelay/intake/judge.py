@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final
 
 from vetrelay.client.end import End
+from vetrelay.client.transfer import Sealing
 from vetrelay.errors import Fault, Refusal
 from vetrelay.inspection.finding import Finding, finding_of
 from vetrelay.inspection.kinds import Kind
@@ -64,14 +65,31 @@ async def judge(
         wishes = replace(wishes, patience=patience)
 
 
-def _sealed(end: End, file: SlipFile, finding: Finding) -> Judged:
-    return judged(end, file.p, finding, keep_original=file.keep_original)
+def _sealed(end: End, file: SlipFile, finding: Finding, packing: Sealing | None = None) -> Judged:
+    return judged(end, file.p, finding, keep_original=file.keep_original, packing=packing)
 
 
 async def _tried(
     intake: Intake, job: Job, ref: ObjectRef, file: SlipFile, *, turn_bytes: int, wishes: Wishes
 ) -> Judged | None:
     """One try: a judgement, or None when the file is to be tried again."""
+    packing = Sealing(intake.end)
+    try:
+        return await _tried_into(packing, intake, job, ref, file, turn_bytes=turn_bytes, wishes=wishes)
+    finally:
+        packing.discard()
+
+
+async def _tried_into(
+    packing: Sealing,
+    intake: Intake,
+    job: Job,
+    ref: ObjectRef,
+    file: SlipFile,
+    *,
+    turn_bytes: int,
+    wishes: Wishes,
+) -> Judged | None:
     async with intake.hands.turn(turn_bytes):
         await intake.claim(job)
         try:
@@ -82,7 +100,7 @@ async def _tried(
                 source = await asyncio.to_thread(
                     open_payload, payload, p=ref.p, key=key, plain_sha256=file.plain_sha256
                 )
-                finding = await _looked_at(intake, job, file, source, wishes=wishes)
+                finding = await _looked_at(intake, job, file, source, wishes=wishes, packing=packing)
         except (Refusal, Fault) as broken:
             if broken.code in BROKEN:
                 return refused(file.p, broken.code)
@@ -90,28 +108,32 @@ async def _tried(
         if finding is None:
             return None
         intake.checkpoint("inspected")
-        return await asyncio.to_thread(_sealed, intake.end, file, finding)
+        return await asyncio.to_thread(_sealed, intake.end, file, finding, packing)
 
 
-async def _looked_at(intake: Intake, job: Job, file: SlipFile, source: Source, *, wishes: Wishes) -> Finding | None:
+async def _looked_at(
+    intake: Intake, job: Job, file: SlipFile, source: Source, *, wishes: Wishes, packing: Sealing
+) -> Finding | None:
     """By the virus scanner first, where there is one: a file that it objects to is not opened at all."""
     said = None if intake.scanner is None else await intake.scanner.look(source)
     if isinstance(said, Reason):
         result = Result(kind=claimed_kind(file.name, file.declared), reason=said)
         return finding_of(result, file.name, declared=file.declared)
-    finding = await _inspected(intake, job, file, source, wishes=wishes)
+    finding = await _inspected(intake, job, file, source, wishes=wishes, packing=packing)
     if finding is None or said is None or finding.verdict in {Verdict.REFUSED, Verdict.HELD}:
         return finding
     return replace(finding, notes=(said.words, *finding.notes))
 
 
-async def _inspected(intake: Intake, job: Job, file: SlipFile, source: Source, *, wishes: Wishes) -> Finding | None:
+async def _inspected(
+    intake: Intake, job: Job, file: SlipFile, source: Source, *, wishes: Wishes, packing: Sealing
+) -> Finding | None:
     tries = intake.jobs.begin_try(job.entry, file.p)  # durable before the jail sees the file
     if tries > MAX_TRIES:
         result = Result(kind=Kind.UNKNOWN, reason=Reason.JAIL_LOST)
         return finding_of(result, file.name, declared=file.declared)
     try:
-        finding = await intake.inspector.inspect(source, file.name, declared=file.declared, wishes=wishes)
+        finding = await intake.inspector.inspect(source, file.name, declared=file.declared, wishes=wishes, sink=packing)
     except (asyncio.CancelledError, Fault):
         intake.jobs.end_try(job.entry, file.p)  # we were stopped, or had no jail: not the file's doing
         raise

@@ -38,10 +38,10 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def inspection_settings(config: IntakeConfig, *, parallel_jobs: int) -> Settings:
+def inspection_settings(config: IntakeConfig) -> Settings:
     """How this practice has its files inspected. Raises Fault `bad_config` for a limit that was raised."""
     return Settings(
-        parallel_jobs=parallel_jobs,
+        parallel_jobs=config.parallel_jobs or os.cpu_count() or 1,
         rows=tightened(config.types),
         mode=DicomMode[config.dicom.upper()],
         flatten=config.flatten_pdf,
@@ -109,11 +109,10 @@ def _alone(home: Path) -> Iterator[None]:
 
 async def _work(config: IntakeConfig, ready: Ready | None, checkpoint: Checkpoint, worker: Sequence[str]) -> None:
     home = Path(config.data)
-    slots = config.parallel_jobs or os.cpu_count() or 1
     async with contextlib.AsyncExitStack() as opened:
         opened.enter_context(_alone(home))
         # The jail is proved first, and its zygotes are started before this process holds a key.
-        settings = inspection_settings(config, parallel_jobs=slots)
+        settings = inspection_settings(config)
         inspector = await opened.enter_async_context(Inspector.start(settings, command=worker))
         keyring = await admitted(config, now_ms=_now_ms, random_bytes=os.urandom)
         end = await opened.enter_async_context(open_end(home, keyring, now_ms=_now_ms, random_bytes=os.urandom))
@@ -127,7 +126,7 @@ async def _work(config: IntakeConfig, ready: Ready | None, checkpoint: Checkpoin
                 end=end,
                 inspector=inspector,
                 jobs=jobs,
-                hands=Hands(slots),
+                hands=Hands(settings.parallel_jobs),
                 leases=Leases(config.lease_seconds),
                 scanner=scanner_of(config),
                 checkpoint=checkpoint,

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from vetrelay.client.drafts import Draft, DraftObject
 from vetrelay.client.end import End
-from vetrelay.client.transfer import SealedFile, seal_content
+from vetrelay.client.transfer import SealedFile, Sealing, seal_content
 from vetrelay.inspection.finding import Finding as Inspected
 from vetrelay.inspection.finding import Member as InspectedMember
 from vetrelay.inspection.finding import Output
@@ -85,12 +85,14 @@ def refused(p: Hash, reason: str) -> Judged:
     )
 
 
-def judged(end: End, p: Hash, inspected: Inspected, *, keep_original: bool) -> Judged:
+def judged(end: End, p: Hash, inspected: Inspected, *, keep_original: bool, packing: Sealing | None = None) -> Judged:
     """The word on a file that was inspected; its outputs are sealed into the spool. Raises OSError.
+
+    `packing` is where a pack of many members was written to as it was made.
 
     The original stays fetchable where the policy table says so, or the sender wished it.
     """
-    sealed = tuple(seal_content(end, made.content) for made in inspected.outputs)
+    sealed = tuple(_sealed(end, made, packing) for made in inspected.outputs)
     finding = Finding(
         p=p,
         code=_CODES[inspected.verdict],
@@ -109,6 +111,13 @@ def judged(end: End, p: Hash, inspected: Inspected, *, keep_original: bool) -> J
     )
     objects = tuple(_object(made, copy) for made, copy in zip(inspected.outputs, sealed, strict=True))
     return Judged(finding=finding, objects=objects, sealed=sealed)
+
+
+def _sealed(end: End, made: Output, packing: Sealing | None) -> SealedFile:
+    if made.written is None:
+        return seal_content(end, made.content)
+    assert packing is not None
+    return packing.finish()
 
 
 def _patient(said: RecordPatient | None) -> Patient | None:

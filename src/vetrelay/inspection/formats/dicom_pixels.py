@@ -8,14 +8,20 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+from pydicom._uid_dict import UID_dictionary
+
 from vetrelay.inspection.formats.dicom_facts import word
 from vetrelay.inspection.formats.dicom_reading import DataSet, Element
-from vetrelay.inspection.formats.dicom_tags import PIXEL_DATA, PIXEL_TAGS
+from vetrelay.inspection.formats.dicom_tags import PIXEL_DATA, PIXEL_TAGS, SOP_CLASS
 from vetrelay.inspection.policy import MAX_SIDE_PX, GiB
 from vetrelay.inspection.words import Reason, Unfit
 
 UNPACKED_BYTES: Final = 2 * GiB
 ROWS, COLUMNS = 0x00280010, 0x00280011
+IMAGE_CLASSES: Final = frozenset(uid for uid, (name, *_) in UID_dictionary.items() if "Image Storage" in name)
+"""What a record is that must have pictures: without them it was cut off, wherever that was."""
+
+_META_SOP_CLASS = 0x00020002
 _OFFSETS_BYTES = 4
 # A picture that stands elsewhere: its record has the size of a picture and none.
 _ELSEWHERE = 0x00287FE0
@@ -62,7 +68,11 @@ def number(data_set: DataSet, tag: int, missing: int = 0) -> int:
 def pixels_of(data_set: DataSet) -> Element | None:
     """The entry that holds the pictures. Raises Unfit(INCOMPLETE) for a record of a picture that lost it."""
     found = [element for tag, element in data_set.elements.items() if tag in PIXEL_TAGS]
-    if not found and {ROWS, COLUMNS} <= data_set.elements.keys() and _ELSEWHERE not in data_set.elements:
+    sop_class = data_set.value(data_set.elements.get(SOP_CLASS)) or data_set.meta.get(_META_SOP_CLASS, b"")
+    is_picture = {ROWS, COLUMNS} <= data_set.elements.keys() or sop_class.rstrip(b"\0 ").decode(
+        "ascii", "replace"
+    ) in IMAGE_CLASSES
+    if not found and (not data_set.elements or is_picture) and _ELSEWHERE not in data_set.elements:
         raise Unfit(Reason.INCOMPLETE)
     if len(found) > 1:
         raise Unfit(Reason.DAMAGED)

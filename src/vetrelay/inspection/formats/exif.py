@@ -1,8 +1,8 @@
-"""What a picture's EXIF tells before it is dropped: which way is up, when it was taken, and what a rebuild removes."""
+"""What a picture's EXIF (and for its place, its XMP) tells before it is dropped: which way is up, when it was taken, and what a rebuild removes."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import ExifTags, Image
 
@@ -28,6 +28,8 @@ _DRAWING_TAGS = frozenset(
         0x8773,  # colour profile
     }
 )
+# Where a position is written in XMP instead.
+_XMP_PLACE = b"GPSL"
 _TIME = re.compile(r"(\d{4})[:-](\d{2})[:-](\d{2})[ T](\d{2}):(\d{2}):(\d{2})")
 _OFFSET = re.compile(r"([+-])(\d{2}):(\d{2})")
 
@@ -47,9 +49,13 @@ def read(image: Image.Image, *, of_page: bool = False) -> Told:
     `of_page`: it is one of a TIFF, where the next directory is the next page, and no thumbnail.
     """
     try:
-        return _read(image, of_page=of_page)
+        told = _read(image, of_page=of_page)
     except Exception:  # noqa: BLE001 - Pillow raises whatever a stranger's offsets lead it to
-        return Told()
+        told = Told()
+    xmp = image.info.get("xmp")
+    if isinstance(xmp, bytes) and _XMP_PLACE in xmp:
+        told = replace(told, notes=told.notes | {Note.LOCATION_REMOVED})
+    return told
 
 
 def _read(image: Image.Image, *, of_page: bool) -> Told:

@@ -29,8 +29,6 @@ _OUTLINES: Mapping[Kind, Callable[[Content], Outline]] = {
     Kind.GIF: gif.read,
     Kind.BMP: bmp.read,
 }
-# Where a position is written in XMP instead of EXIF.
-_XMP_PLACE = b"GPSL"
 _decoders: dict[Kind, Decoder] = dict(DECODERS)
 
 
@@ -83,9 +81,9 @@ def _still(content: Content, kind: Kind, outline: Outline, decoder: Decoder, ask
             image.draft(None, (ask.longest_side_px, ask.longest_side_px))
         image.load()
         told = exif.read(image)
-        noticed = _noticed(image, outline)
         rendered = render(image, kind=kind, orientation=told.orientation, ask=ask)
-    notes = counted(outline.notes | told.notes | rendered.notes | noticed)
+    turned = {Note.TURNED_UPRIGHT} if outline.turned else set()
+    notes = counted(outline.notes | told.notes | rendered.notes | turned)
     if outline.moving:
         notes[Note.MOVEMENT_REMOVED] = max(1, len(outline.frames_ms))
     return Result(
@@ -97,9 +95,3 @@ def _still(content: Content, kind: Kind, outline: Outline, decoder: Decoder, ask
         captured=told.captured,
         outputs=rendered.outputs,
     )
-
-
-def _noticed(image: Image.Image, outline: Outline) -> set[Note]:
-    xmp = image.info.get("xmp") or b""
-    notes = {Note.LOCATION_REMOVED} if isinstance(xmp, bytes) and _XMP_PLACE in xmp else set()
-    return notes | ({Note.TURNED_UPRIGHT} if outline.turned else set())

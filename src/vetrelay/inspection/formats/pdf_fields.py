@@ -30,17 +30,20 @@ def _draw_the_undrawn(pdf: pikepdf.Pdf, form: Any) -> None:
                 continue
             appearance = annotation.get("/AP")
             if isinstance(appearance, pikepdf.Dictionary) and "/N" in appearance:
-                drawn.append((annotation, appearance))
+                drawn.append(annotation)
             elif _shows_something(annotation):
                 undrawn += 1
     stale = form.get("/NeedAppearances") is True
     if not undrawn and not stale:
         return
     form.NeedAppearances = True
+    # qpdf draws all fields or none; those that are to keep their look pass for something else meanwhile.
+    kept = [] if stale else drawn
+    for annotation in kept:
+        annotation.Subtype = pikepdf.Name.Stamp
     pdf.generate_appearance_streams()
-    if not stale:
-        for annotation, appearance in drawn:
-            annotation.AP = appearance
+    for annotation in kept:
+        annotation.Subtype = pikepdf.Name.Widget
 
 
 def _shows_something(annotation: Any) -> bool:

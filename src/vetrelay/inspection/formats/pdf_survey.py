@@ -16,8 +16,10 @@ _MOST_NODES = 10 * MOST_COUNTED
 _LEADS_OUT = frozenset({"/URI", "/GoToR", "/GoToE", "/Thread"})
 _STAYS_INSIDE = frozenset({"/GoTo", "/None"})
 _MEDIA = frozenset({"/Sound", "/Movie", "/Screen", "/RichMedia", "/3D"})
-# Annotations that are read on the page itself; every other one with words in it is a comment beside the page.
-_READ_ON_THE_PAGE = frozenset({"/FreeText", "/Stamp", "/Watermark", "/Link", "/Widget", "/PrinterMark", "/Redact"})
+# Annotations that are read on the page itself, or hold another's words; every other one with words is a comment.
+_READ_ON_THE_PAGE = frozenset(
+    {"/Popup", "/FreeText", "/Stamp", "/Watermark", "/Link", "/Widget", "/PrinterMark", "/Redact"}
+)
 _AT_THE_PAGE = {"/Thumb": Note.THUMBNAIL_REMOVED, "/PieceInfo": Note.EDITING_RECORD_REMOVED}
 _AT_THE_FILE = {
     "/Metadata": Note.DOCUMENT_DETAILS_REMOVED,
@@ -70,6 +72,7 @@ def survey(pdf: pikepdf.Pdf) -> Counter[Note]:
         _survey_acts(item, found)
     for page in pdf.pages:
         _survey_page(page.obj, found)
+    found[Note.ATTACHED_FILES_REMOVED] = len(set(_attached_files(pdf)))
     return Counter({note: count for note, count in found.items() if count})
 
 
@@ -83,7 +86,26 @@ def _survey_file(pdf: pikepdf.Pdf, found: Counter[Note]) -> None:
     if isinstance(names, pikepdf.Dictionary):
         for _, action in in_name_tree(names.get("/JavaScript")):
             _survey_action(action, found)
-        found[Note.ATTACHED_FILES_REMOVED] += sum(1 for _ in in_name_tree(names.get("/EmbeddedFiles")))
+
+
+def _attached_files(pdf: pikepdf.Pdf) -> Iterator[tuple[int, int] | int]:
+    """What tells one attached file from another: several places may name the same."""
+    names = pdf.Root.get("/Names")
+    if isinstance(names, pikepdf.Dictionary):
+        for _, file in in_name_tree(names.get("/EmbeddedFiles")):
+            yield _identity(file)
+    for holder in (pdf.Root, *(page.obj for page in pdf.pages)):
+        for file in walked(holder.get("/AF")):
+            yield _identity(file)
+        for annotation in walked(holder.get("/Annots")):
+            if annotation.get("/Subtype") == pikepdf.Name.FileAttachment:
+                yield _identity(annotation.get("/FS"))
+
+
+def _identity(file: Any) -> tuple[int, int] | int:
+    if isinstance(file, pikepdf.Object) and file.is_indirect:
+        return file.objgen
+    return id(file)
 
 
 def _survey_page(page: Any, found: Counter[Note]) -> None:
@@ -94,7 +116,6 @@ def _survey_page(page: Any, found: Counter[Note]) -> None:
     for annotation in walked(page.get("/Annots")):
         subtype = str(annotation.get("/Subtype"))
         found[Note.FIELDS_FIXED] += subtype == "/Widget"
-        found[Note.ATTACHED_FILES_REMOVED] += subtype == "/FileAttachment"
         found[Note.MEDIA_REMOVED] += subtype in _MEDIA
         found[Note.COMMENT_REMOVED] += subtype not in _READ_ON_THE_PAGE and bool(annotation.get("/Contents"))
         _survey_acts(annotation, found)
