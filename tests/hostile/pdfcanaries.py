@@ -59,8 +59,8 @@ def _xmp(pdf: pikepdf.Pdf) -> Any:
 
 def _in_the_file(pdf: pikepdf.Pdf) -> None:
     root = pdf.Root
-    said = {key: String(word()) for key in ("Author", "Title", "Producer", "Keywords", "Company")}
-    pdf.trailer.Info = pdf.make_indirect(Dictionary(**said))
+    said = {f"/{key}": String(word()) for key in ("Author", "Title", "Producer", "Keywords", "Company")}
+    pdf.trailer.Info = pdf.make_indirect(Dictionary(said))
     root.Metadata = _xmp(pdf)
     root.OpenAction = action("JavaScript", JS=word())
     root.AA = Dictionary(WC=action("JavaScript", JS=pdf.make_stream(word().encode())))

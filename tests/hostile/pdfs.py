@@ -132,18 +132,34 @@ def media(pdf: pikepdf.Pdf) -> None:
 
 def many_pages() -> bytes:
     """5000 pages."""
-    return made(lambda _pdf: None, *([b""] * 5000))
+
+    def change(pdf: pikepdf.Pdf) -> None:
+        pages = pdf.Root.Pages
+        every = (Dictionary(Type=Name.Page, Parent=pages, MediaBox=LETTER) for _ in range(5000))
+        pages.Kids = Array([pdf.make_indirect(page) for page in every])
+        pages.Count = 5000
+
+    return made(change)
+
+
+def packed(step: bytes, times: int) -> bytes:
+    """What zlib would make of these bytes, so many times over, without the work."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    block, end = packer.compress(step) + packer.flush(zlib.Z_FULL_FLUSH), packer.flush()
+    checksum = 1
+    for _ in range(times):
+        checksum = zlib.adler32(step, checksum)
+    return b"".join((b"\x78\xda", block * times, end, checksum.to_bytes(4, "big")))
 
 
 def packed_twice() -> bytes:
-    """A page whose drawing unpacks to 300 MB, packed twice to a few hundred bytes."""
-    packer = zlib.compressobj(1)
-    once = b"".join([*(packer.compress(b" " * MiB) for _ in range(300)), packer.flush()])
+    """A page whose drawing unpacks to 300 MB, packed twice to a few thousand bytes."""
+    once = packed(b" " * MiB, 300)
 
     def change(pdf: pikepdf.Pdf) -> None:
         pdf.pages[0].obj.Contents.write(zlib.compress(once), filter=Array([Name.FlateDecode, Name.FlateDecode]))
 
-    return made(change)
+    return made(change, compress_streams=False)
 
 
 def drawn_over_and_over() -> bytes:
@@ -158,11 +174,15 @@ def drawn_over_and_over() -> bytes:
 
 def large_picture() -> bytes:
     """A picture of 30000 times 30000 black or white pixels."""
-    packer = zlib.compressobj(9)
-    packed = b"".join([*(packer.compress(bytes(3750 * 1000)) for _ in range(30)), packer.flush()])
     return made(
         lambda pdf: with_picture(
-            pdf, packed, Name.FlateDecode, Width=30_000, Height=30_000, BitsPerComponent=1, ColorSpace=Name.DeviceGray
+            pdf,
+            packed(bytes(3750 * 1000), 30),
+            Name.FlateDecode,
+            Width=30_000,
+            Height=30_000,
+            BitsPerComponent=1,
+            ColorSpace=Name.DeviceGray,
         )
     )
 

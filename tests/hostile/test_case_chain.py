@@ -40,6 +40,9 @@ DOOR = seed("door", 16)
 DOOR_SIGNER = signer_from(derive(DOOR, "door/sign"))
 
 
+ENDS = replace(DEFAULT_POLICY, inspection="ends")
+
+
 @dataclass
 class Scene:
     """A clinic's case: an owner, a consultant, a provider, a bridge, one who waits, and parties outside."""
@@ -206,6 +209,25 @@ def after(step: Callable[[Scene], object], attempt: Attempt) -> Attempt:
     return both
 
 
+def with_browser(party: ActingParty) -> ActingParty:
+    """The party, with one more device, which has no sandbox."""
+    party.take(party.device_add("browser", offer=party.offer("browser", inspects=False)))
+    return party
+
+
+def ends(s: Scene) -> None:
+    """From now on senders check their files themselves."""
+    s.running.set_policy(ENDS, s.clinic)
+
+
+def browser_joins(s: Scene, party: ActingParty) -> Signed:
+    """A party.add of somebody who comes in where the ends inspect."""
+    ends(s)
+    secret = s.invited()
+    s.running.tell(party)
+    return s.running.joining(party, secret, "provider")
+
+
 ATTEMPTS: dict[str, tuple[str, Attempt]] = {
     # N28: invitations
     "N28 a secret that nobody opened": ("invitation_unknown", lambda s: s.join_with(seed("guessed", 16))),
@@ -345,6 +367,29 @@ ATTEMPTS: dict[str, tuple[str, Attempt]] = {
         after(
             lambda s: s.running.close(s.owner),
             lambda s: with_body(s.running.log[-1].signed, [s.clinic.device().signer]),
+        ),
+    ),
+    # where the ends inspect
+    "a browser's owner comes in where the ends inspect": (
+        "cannot_inspect",
+        lambda s: browser_joins(s, ActingParty("browser", inspects=False)),
+    ),
+    "a browser beside a command line comes in where the ends inspect": (
+        "cannot_inspect",
+        lambda s: browser_joins(s, with_browser(ActingParty("both"))),
+    ),
+    "one who waits got a browser and is approved where the ends inspect": (
+        "cannot_inspect",
+        after(
+            lambda s: (ends(s), with_browser(s.waiting), s.running.tell(s.waiting)),
+            lambda s: approval(s, s.waiting, "provider", s.clinic),
+        ),
+    ),
+    "the ends are to inspect, and one member writes in a browser": (
+        "cannot_inspect",
+        after(
+            lambda s: (with_browser(s.owner), s.running.tell(s.owner)),
+            lambda s: s.stated(replace(s.running.written()["policy"], policy=ENDS), s.clinic),
         ),
     ),
     "a second case.open": (

@@ -159,7 +159,19 @@ def replaced_intake(s: Scene) -> None:
     s.running.tell(s.clinic)
 
 
-COPY, SECOND = object_ref("normalized", "copy"), object_ref("normalized", "second copy")
+def ends(s: Scene) -> None:
+    """From now on senders check their files themselves."""
+    s.running.set_policy(replace(DEFAULT_POLICY, inspection="ends"), s.clinic)
+
+
+def in_browser(s: Scene, **how: Any) -> Signed:
+    """A message from a device that came into the owner's party later, and has no sandbox."""
+    s.owner.take(s.owner.device_add("browser", offer=s.owner.offer("browser", inspects=False)))
+    s.running.tell(s.owner)
+    return s.sent(s.owner, device="browser", signed_by="browser", **how)
+
+
+COPY = object_ref("normalized", "copy")
 MANIFEST = object_ref("manifest", "spoilt")
 ATTEMPTS: dict[str, tuple[str, Attempt]] = {
     # N04: replays and relabellings
@@ -339,10 +351,28 @@ ATTEMPTS: dict[str, tuple[str, Attempt]] = {
         "bad_body",
         lambda s: s.verdict(verdict=(Ruling(p=named_hash("p"), code="fine", keep=False),)),  # type: ignore[arg-type]  # no code
     ),
-    "N48 more copies than files": (
-        "bad_objects",
-        lambda s: s.verdict(objects=(MANIFEST, COPY, SECOND, object_ref("normalized", "third copy"))),
+    # where the ends inspect
+    "an intake where the ends inspect": (
+        "not_a_device",
+        lambda s: (ends(s), s.verdict(view=s.running.view()))[-1],
     ),
+    "a slip where the ends inspect": (
+        "bad_objects",
+        lambda s: (ends(s), s.sent(s.owner, named=objects("spoilt", files=1)))[-1],
+    ),
+    "copies from a browser where the ends inspect": (
+        "cannot_inspect",
+        lambda s: (ends(s), in_browser(s, named=(MANIFEST, COPY)))[-1],
+    ),
+    "an original from a browser where the ends inspect": (
+        "cannot_inspect",
+        lambda s: (ends(s), in_browser(s, named=without("slip")))[-1],
+    ),
+    "a message with copies and a slip": (
+        "bad_objects",
+        lambda s: (ends(s), s.sent(s.owner, named=(*objects("spoilt", files=1), COPY)))[-1],
+    ),
+    "a message with nothing but a copy": ("bad_objects", lambda s: s.sent(s.owner, named=(MANIFEST, COPY))),
     "a verdict with an attachment": (
         "bad_objects",
         lambda s: s.verdict(objects=objects("spoilt", files=1, slip=False)),

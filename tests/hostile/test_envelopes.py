@@ -406,8 +406,8 @@ async def test_the_first_verdict_stands_until_a_later_one_names_it(standing: Sta
         assert (status, code) == (reply.status, reply.code)
 
 
-async def test_one_file_has_one_copy(standing: StandingCase) -> None:
-    """(N48) Two normalized copies of one file, each for half of the readers, are refused."""
+async def test_one_file_may_have_several_copies(standing: StandingCase) -> None:
+    """The pages of a scan: the relay asks for their payloads, and takes them."""
     s = standing
     _, signed = await s.with_photo()
     honest = await s.verdict(signed, code="clean")
@@ -417,7 +417,7 @@ async def test_one_file_has_one_copy(standing: StandingCase) -> None:
         for name in ("one", "other")
     ]
     reply = await s.intake.submit(with_objects(honest, [*honest.objects, *copies]))
-    assert (422, "bad_objects") == (reply.status, reply.code)
+    assert (424, "payloads_missing") == (reply.status, reply.code)
 
 
 async def test_an_envelope_waits_for_its_payloads(standing: StandingCase) -> None:

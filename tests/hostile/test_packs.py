@@ -41,7 +41,7 @@ async def test_a_letters_words_stay_and_what_tells_on_its_reader_goes(inspector:
         "shown as plain text",
     ) == finding.notes
     expected = (
-        "From: vet@example.org\nSubject: page\n\nLuna is well.\n\n> Is she?\n\nhere there <https://example.org/x>\n"
+        "From: vet@example.org\nSubject: page\n\nLuna is well.\n\n> Is she?\nhere there <https://example.org/x>\n"
     )
     assert expected == finding.outputs[0].content.decode()
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import pikepdf
 import pypdfium2
@@ -45,7 +46,8 @@ def names_in(content: bytes) -> set[str]:
     """Every name in every object of a PDF, and in its trailer."""
     with pikepdf.open(io.BytesIO(content)) as pdf:
         assert {"/Size", "/Root", "/ID"} == set(pdf.trailer.keys())
-        written = [pdf.trailer.unparse(), *(obj.unparse(resolved=True) for obj in pdf.objects if obj is not None)]
+        every: list[object] = [pdf.trailer, *pdf.objects]  # an object may be a mere number
+        written = [part.unparse(resolved=True) for part in every if isinstance(part, pikepdf.Object)]
     return {name.decode("latin-1") for part in written for name in re.findall(rb"/[A-Za-z0-9]+", part)}
 
 
@@ -201,7 +203,7 @@ async def test_a_form_looks_filled_in_as_before(inspector: Inspector) -> None:
             b"BT /F1 12 Tf 5 20 Td (drawn) Tj ET", Subtype=pikepdf.Name.Form, BBox=pikepdf.Array([0, 0, 200, 50])
         )
         shown.Resources = pdf.pages[0].obj.Resources
-        text = {"FT": pikepdf.Name.Tx, "DA": "/F1 12 Tf 0 g"}
+        text: dict[str, Any] = {"FT": pikepdf.Name.Tx, "DA": "/F1 12 Tf 0 g"}
         drawn = pdfs.annotation(pdf, "Widget", T="a", V="other", AP=pikepdf.Dictionary(N=shown), **text)
         undrawn = pdfs.annotation(pdf, "Widget", T="b", V="undrawn", **text)
         undrawn.Rect = pikepdf.Array([100, 300, 300, 320])

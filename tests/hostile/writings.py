@@ -213,7 +213,7 @@ ROWS = (
     Row(
         row="60-nul-and-bidi",
         name="a.txt",
-        make=lambda: "Rex\x00 sleeps, \u202egnp.exe\u202c and eats well".encode(),
+        make="Rex\x00 sleeps, \u202egnp.exe\u202c and eats well".encode,
         verdict=_C,
         notes=("3 unseen signs shown as marks",),
         text="Rex\u2400 sleeps, [U+202E]gnp.exe[U+202C] and eats well",

@@ -20,12 +20,13 @@ from tests.chains import (
     RunningCase,
     device_named,
     named_hash,
+    object_ref,
     party_key,
     seed,
 )
 from tests.hostile import test_case_chain, test_envelope_rules, test_keys, test_log, test_party_chain, test_strict_json
 from tests.hostile import test_manifest as sealed_lies
-from tests.protocol import test_case, test_grant, test_invitation, test_manifest, test_signature
+from tests.protocol import test_case, test_finding, test_grant, test_invitation, test_manifest, test_signature
 from tests.vectors.replay import VECTORS, Json, Shared, as_json, outcome
 from vetrelay.protocol.age.header import header_mac, render_header
 from vetrelay.protocol.age.recipients import recipient_text
@@ -487,6 +488,10 @@ GOOD: dict[str, Steps] = {
     "the desk is revoked": test_case_chain.revoke_desk,
     "the intake is withdrawn": lambda s: (s.clinic.take(s.clinic.machines()), s.running.tell(s.clinic)),
     "several intakes side by side": beside,
+    "the ends inspect, and no intake does": test_case_chain.ends,
+    "a command line comes in where the ends inspect": lambda s: s.running.append(
+        Kind.CASE, test_case_chain.browser_joins(s, ActingParty("command line"))
+    ),
     "the intake rotates": lambda s: (s.intake.take(s.intake.rotate()), s.running.tell(s.intake)),
     "N50 a statement of version 2": lambda s: s.running.say(replace(s.running.written()["hold"], v=2), s.owner),
 }
@@ -513,6 +518,10 @@ def authority() -> str:
     )
 
 
+COPIES = tuple(object_ref(role, f"vectors {role}") for role in ("manifest", "normalized", "preview"))
+ORIGINAL = object_ref("attachment", "vectors original")
+
+
 def envelope() -> str:
     """envelope.json."""
     logs = Logs("scene", test_envelope_rules.first_scene().running)
@@ -528,6 +537,13 @@ def envelope() -> str:
         ("a verdict on an internal note", scene.verdict(scene.internal, audience="own")),
     ):
         cases.append((name, "Sender and role.", {**logs.given(scene.running), "envelope": as_json(signed)}, "success"))
+    at_ends = test_envelope_rules.scene()
+    test_envelope_rules.ends(at_ends)
+    for name, signed in (
+        ("copies, where the ends inspect", at_ends.sent(at_ends.owner, named=COPIES)),
+        ("copies and an original, where the ends inspect", at_ends.sent(at_ends.owner, named=(*COPIES, ORIGINAL))),
+    ):
+        cases.append((name, "No slip.", {**logs.given(at_ends.running), "envelope": as_json(signed)}, "success"))
     for name, (code, attempt) in test_envelope_rules.ATTEMPTS.items():
         scene = test_envelope_rules.scene()
         signed = attempt(scene)
@@ -580,14 +596,15 @@ def log() -> str:
 
 def manifest() -> str:
     """manifest.json."""
-    message, verdict = test_manifest.MESSAGE, test_manifest.VERDICT
+    message, verdict, at_ends = test_manifest.MESSAGE, test_manifest.VERDICT, test_finding.MESSAGE
+    carriers = {"message": message, "verdict": verdict, "at_ends": at_ends}
     cases: list[Case] = [
         (f"Padmé of {size}", "Sizes.", {"do": "padded_size", "size_bytes": size}, "success")
         for size in (0, 1, 2, 7, 8, 9, 11, 100, 1_000, 1_023, 1_025, 70_000, 2**40 + 1)
     ]
 
     def told(name: str, carrier: Any, part: Any, code: str, *, do: str = "open_manifest", spaces: int = 0) -> Case:
-        carrier_name = "verdict" if carrier is verdict else "message"
+        carrier_name = next(key for key, value in carriers.items() if value is carrier)
         given = {"do": do, "envelope": carrier_name, "plaintext": render(part).decode(), "spaces": spaces}
         return (name, "Binding, files, findings.", given, code)
 
@@ -595,6 +612,7 @@ def manifest() -> str:
     cases += [
         told("a text", message, sealed_lies.TOLD, "success", spaces=7),
         told("a verdict", verdict, judged, "success"),
+        told("files that their sender checked", at_ends, test_finding.TOLD, "success"),
         told("a slip", message, sealed_lies.SLIP, "success", do="open_slip", spaces=1),
         told("a card", message, test_manifest._card(), "success", do="open_card", spaces=300),
     ]
@@ -602,7 +620,8 @@ def manifest() -> str:
     cases += [
         told(f"slip: {name}", message, slip, code, do="open_slip") for name, (code, slip) in sealed_lies.SLIPS.items()
     ]
-    envelopes = {"message": render(message).decode(), "verdict": render(verdict).decode()}
+    cases += [told(name, at_ends, part, code) for name, (code, part) in test_finding.LIES.items()]
+    envelopes = {name: render(carrier).decode() for name, carrier in carriers.items()}
     return document("manifest", "plaintext, then so many spaces.", cases, envelopes=envelopes)
 
 

@@ -171,7 +171,14 @@ def party_summary(party: Party) -> Json:
         "seq": party.seq,
         "head": party.head,
         "devices": [
-            {"id": each.id, "person": each.person, "role": each.role, "admin": each.admin, "active": each.active}
+            {
+                "id": each.id,
+                "person": each.person,
+                "role": each.role,
+                "admin": each.admin,
+                "inspects": each.inspects,
+                "active": each.active,
+            }
             for each in sorted(party.devices.values(), key=lambda device: device.id)
         ],
         "gen": party.generation.gen,

@@ -66,7 +66,7 @@ def check_room(entries: Sequence[Entry], size_bytes: int, *, room: Room) -> None
     if len(entries) > room.most:
         raise Unfit(Reason.PACK_TOO_MANY)
     plain_bytes = sum(entry.plain_bytes for entry in entries)
-    if plain_bytes > room.plain_bytes or plain_bytes > room.ratio * size_bytes:
+    if plain_bytes > min(room.plain_bytes, max(_RATIO_COUNTS_FROM_BYTES, room.ratio * size_bytes)):
         raise Unfit(Reason.UNPACKS_TOO_LARGE)
     for entry in entries:
         if entry.plain_bytes > max(_RATIO_COUNTS_FROM_BYTES, room.ratio * entry.packed_bytes):

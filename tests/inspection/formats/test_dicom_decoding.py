@@ -26,8 +26,8 @@ NEEDS_IMAGECODECS = pytest.mark.skipif(find_spec("imagecodecs") is None, reason=
 
 def sample(uid: str) -> tuple[DataSet, np.ndarray[tuple[int, ...], np.dtype[np.generic]], str]:
     """A sample of a transfer syntax, decoded."""
-    made = next(read(content) for content in dicom_samples.make(DECODERS.keys()) if uid.encode() + b"\0" in content)
-    assert made is not None
+    every = [read(content) for content in dicom_samples.make(DECODERS.keys())]
+    made = next(found for found in every if found is not None and found.syntax.uid == uid)
     pixels = pixels_of(made)
     assert pixels is not None
     geometry = geometry_of(made, pixels)
@@ -70,7 +70,8 @@ def test_a_frame_of_another_size_is_damaged(uid: str) -> None:
     geometry = geometry_of(made, pixels)
     raw = bytearray(frame_bytes(made, geometry, pixels, 0))
     sixteen = struct.pack(">H", dicom_samples.SIDE_PX)
-    at = 2 if uid.endswith("1.2.5") else raw.index(sixteen, 4)
+    # JPEG-LS is written with another header in front, which no reader goes by.
+    at = 2 if uid.endswith("1.2.5") else raw.index(sixteen, max(4, raw.find(b"\xff\xf7")))
     raw[at : at + 2] = b"\xff\xff"
     with pytest.raises(Unfit) as refusal:
         DECODERS[uid](bytes(raw), geometry)

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("pydicom", reason="pydicom is not installed: the extra [dicom] brings it")
 
 from pydicom.encaps import encapsulate
-from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless
 
 from tests.hostile import dicoms
 from vetrelay.inspection.formats.dicom_pixels import frame_bytes, geometry_of, key_frames
@@ -19,7 +19,7 @@ from vetrelay.inspection.words import Reason, Unfit
 
 
 @pytest.mark.parametrize("syntax", dicoms.NATIVE, ids=lambda syntax: syntax.name)
-def test_what_is_written_reads_back(syntax: object) -> None:
+def test_what_is_written_reads_back(syntax: UID) -> None:
     """All entries, values and items, in each way of writing."""
     content = dicoms.full(syntax)
     before = read(content)
@@ -86,7 +86,7 @@ def test_key_frames_are_first_middle_and_last() -> None:
 
 def test_a_file_without_its_header_s_word_is_read_by_its_first_entry() -> None:
     """Some archives leave the transfer syntax out."""
-    for syntax in (ImplicitVRLittleEndian, dicoms.ExplicitVRLittleEndian):
+    for syntax in (ImplicitVRLittleEndian, ExplicitVRLittleEndian):
         plain = dicoms.saved(dicoms.data_set(syntax), syntax)
         at = plain.index(struct.pack("<HH2s", 0x0002, 0x0010, b"UI"))
         (length,) = struct.unpack_from("<H", plain, at + 6)

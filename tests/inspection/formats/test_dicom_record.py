@@ -82,14 +82,10 @@ def test_a_real_record_keeps_its_pictures_and_what_must_stay(path: Path) -> None
     content = path.read_bytes()
     if content[128:132] != b"DICM":
         return
-    try:
-        result = rebuilt(content)
-    except Unfit as unfit:
-        assert unfit.reason in {Reason.DAMAGED, Reason.INCOMPLETE, Reason.NO_PIXELS}
+    if path.name in NOT_WHOLE or path.parent.name in HEADERS_ONLY or path.name.startswith("DICOMDIR"):
         return
-    if result.reason is not Reason.NONE:
-        assert result.reason in {Reason.DICOM_IS_INDEX, Reason.DICOM_PIXELS_OVERLONG}
-        return
+    result = rebuilt(content)
+    assert Reason.NONE is result.reason
     before, after = read(content), read(result.outputs[0].content)
     assert bytes(128) == after.preamble
     assert before.file_meta.TransferSyntaxUID == after.file_meta.TransferSyntaxUID
@@ -173,7 +169,10 @@ def test_teaching_names_nobody() -> None:
         )
         for canary in dicoms.CANARIES:
             assert canary not in everything + result.outputs[0].content
-        assert ("YES", "113100") == (after.PatientIdentityRemoved, after.DeidentificationMethodCodeSequence[0].CodeValue)
+        assert ("YES", "113100") == (
+            after.PatientIdentityRemoved,
+            after.DeidentificationMethodCodeSequence[0].CodeValue,
+        )
         assert ("Canine", "Boxer", "031") == (
             after.PatientSpeciesDescription,
             after.PatientBreedDescription,

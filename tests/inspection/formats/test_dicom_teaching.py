@@ -60,7 +60,14 @@ def test_dates_move_together() -> None:
 
 @pytest.mark.parametrize(
     ("text", "kept"),
-    [("20240506070809.5+0200", "070809.5+0200"), ("2024.05.06", ""), ("2024", ""), ("", ""), ("Miller", ""), ("20249999", "")],
+    [
+        ("20240506070809.5+0200", "070809.5+0200"),
+        ("2024.05.06", ""),
+        ("2024", ""),
+        ("", ""),
+        ("Miller", ""),
+        ("20249999", ""),
+    ],
 )
 def test_a_date_that_is_none_becomes_nothing(text: str, kept: str) -> None:
     """Only a whole day can be moved; the time of day behind it stays."""

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterator
+from fractions import Fraction
 
 import av
 from av.audio.frame import AudioFrame
@@ -20,6 +21,8 @@ _LOWEST_RATE = 16_000
 _DEFAULT_RATE = 48_000
 _BITS_PER_CHANNEL = 64_000
 _EAR_RATE = 8000
+# Less than this is rounding; more is silence that the recorder left out.
+_GAP_SECONDS = Fraction(1, 10)
 _WAVE_HEIGHT_PX = 160
 _LOUDEST = 32_768
 _PAPER, _INK = 255, 90
@@ -33,10 +36,12 @@ class Converter:
         self._frame_samples = frame_samples
         self._graph: Graph | None = None
         self._form: tuple[object, ...] = ()
+        self._next: int | None = None
 
     def convert(self, frame: AudioFrame) -> Iterator[AudioFrame]:
         """The frame in the wanted form, as far as whole frames of it are there."""
-        form = (frame.sample_rate, frame.format.name, frame.layout.name, frame.time_base)
+        self._place(frame)
+        form = (frame.sample_rate, frame.format.name, frame.layout.name)
         if form != self._form:
             yield from self.rest()
             self._form, self._graph = form, self._built(frame)
@@ -50,6 +55,17 @@ class Converter:
             self._graph.push(None)
             yield from self._pulled(self._graph)
             self._graph = None
+
+    def _place(self, frame: AudioFrame) -> None:
+        """Counts time in samples: a container's own clock may be too coarse to tell two frames apart."""
+        tick = Fraction(1, frame.sample_rate)
+        told = self._next if frame.pts is None else round(Fraction(frame.pts) * (frame.time_base or tick) / tick)
+        if self._next is None:
+            start = told or 0
+        else:
+            start = told if told is not None and told > self._next + _GAP_SECONDS / tick else self._next
+        frame.pts, frame.time_base = start, tick
+        self._next = start + frame.samples
 
     def _built(self, frame: AudioFrame) -> Graph:
         graph = Graph()
@@ -87,7 +103,7 @@ class AacTrack:
         self.stream.codec_context.thread_count = 1
         self._converter = Converter(sample_format="fltp", rate=rate, layout=layout, frame_samples=_AAC_SAMPLES)
 
-    def packets(self, frame: AudioFrame | None) -> Iterator[Packet[AudioStream]]:
+    def packets(self, frame: AudioFrame | None) -> Iterator["Packet[AudioStream]"]:
         """What a decoded frame becomes; None asks for the rest."""
         for made in self._converter.rest() if frame is None else self._converter.convert(frame):
             yield from self.stream.encode(made)

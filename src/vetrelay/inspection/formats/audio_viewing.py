@@ -42,7 +42,7 @@ def listen(content: Content, kind: Kind, measure: Measure, *, copy: bool) -> Hea
         return _listened(tracks, recording_tracks.packets(source, tracks), measure, copy=copy)
 
 
-def _listened(tracks: Tracks, packets: Iterator[Packet[Stream]], measure: Measure, *, copy: bool) -> Heard:
+def _listened(tracks: Tracks, packets: Iterator["Packet[Stream]"], measure: Measure, *, copy: bool) -> Heard:
     sound = tracks.audio
     if sound is None:
         raise Unfit(Reason.NOTHING_TO_PLAY)
@@ -75,7 +75,7 @@ def _listened(tracks: Tracks, packets: Iterator[Packet[Stream]], measure: Measur
     return Heard(waveform=waveform, copy=buffer.getvalue() if copy else None)
 
 
-def _with_end(packets: Iterator[Packet[Stream]]) -> Iterator[Packet[Stream] | None]:
+def _with_end(packets: Iterator["Packet[Stream]"]) -> Iterator["Packet[Stream] | None"]:
     """The packets, and then the sign that asks a decoder for what it still holds."""
     yield from packets
     yield None

@@ -138,7 +138,7 @@ def _lettered(picture: Image.Image, line: str) -> Image.Image:
 
 def _saved(picture: Image.Image) -> RawOutput:
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=_QUALITY)
+    picture.save(buffer, "JPEG", quality=_QUALITY, subsampling=0)  # Doppler colours are thin lines
     return RawOutput(
         role=Role.PREVIEW,
         kind=Kind.JPEG,

@@ -71,7 +71,7 @@ def in_grey(samples: Samples, data_set: DataSet, geometry: Geometry, *, frame: i
     values = samples.astype(np.float32)
     layers = _layers(data_set, frame)
     values = _rescaled(values, data_set, layers)
-    shades = _windowed(values, data_set, layers)
+    shades = _windowed(values, data_set, layers, padding)
     seen = shades if padding is None else shades[~padding]
     if seen.size and np.mean((seen <= 0) | (seen >= 1)) > _MOST_CUT:
         shades = _fitted(values, padding)
@@ -133,14 +133,14 @@ def _rescaled(values: Samples, data_set: DataSet, layers: list[Elements]) -> Sam
     return values
 
 
-def _windowed(values: Samples, data_set: DataSet, layers: list[Elements]) -> Samples:
+def _windowed(values: Samples, data_set: DataSet, layers: list[Elements], padding: Samples | None) -> Samples:
     """Shades of 0 to 1, what lies beyond the window below or above that."""
     table = _first_table(data_set, layers, _VOI_TABLE)
     if table is not None:
         return _looked_up(values, table) / np.float32((1 << table.bits) - 1)
     center, width = _decimal(data_set, layers, _CENTER), _decimal(data_set, layers, _WIDTH)
     if center is None or width is None or width <= 0:
-        return _fitted(values, None)
+        return _fitted(values, padding)
     function = next((word(data_set, 0x00281056) for layer in layers if 0x00281056 in layer), "LINEAR")
     if function == "SIGMOID":
         return 1 / (1 + np.exp(np.clip(-4 * (values - center) / width, -60, 60)))

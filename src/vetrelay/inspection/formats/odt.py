@@ -66,6 +66,7 @@ class _Story:
         self._skipping = markup.Skipping(_SKIPPED)
         self._lines: list[list[str]] = []
         self._lists = 0
+        self._notes = 0
         self._label = ""
         self._repeated: list[int] = []  # of each row and cell that is open, how many equal ones it stands for
 
@@ -83,19 +84,16 @@ class _Story:
             self._tables.begin()
         elif name in _REPEATED:
             self._repeated.append(_number(attributes.get(_REPEATED[name], ""), most=_MOST_REPEATED))
-        elif name in {"list", "list-item", "note-body"}:
-            self._begin_labelled(name)
+        elif name in {"list", "list-item"}:
+            self._begin_list(name)
         else:
             self._write(self._sign(name, attributes))
 
-    def _begin_labelled(self, name: str) -> None:
-        """What puts something before the next paragraph."""
+    def _begin_list(self, name: str) -> None:
         if name == "list":
             self._lists += 1
-        elif name == "list-item":
-            self._label = "  " * min(self._lists - 1, _DEEPEST_LIST) + "- "
         else:
-            self._label = "[note] "
+            self._label = "  " * min(self._lists - 1, _DEEPEST_LIST) + "- "
 
     def _sign(self, name: str, attributes: Mapping[str, str]) -> str:
         """What an element shows by itself."""
@@ -114,16 +112,19 @@ class _Story:
         elif name == "event-listener":
             self._tally.add(Note.MACROS_LEFT_OUT)
         elif name == "note-citation":
-            return "[note "
+            return " [note "
+        elif name == "note-body":
+            self._notes += 1
+            return ": "
         return {"tab": "\t", "line-break": "\n", "soft-hyphen": ""}.get(name, "")
 
     def end(self, name: str) -> None:
         if self._skipping.ends():
             return
         if name in {"p", "h"}:
-            if self._lines:
-                self._tables.paragraph("".join(self._lines.pop()))
-        elif name == "note-citation":
+            self._end_paragraph()
+        elif name == "note-body":
+            self._notes -= 1
             self._write("]")
         elif name in {"table-cell", "covered-table-cell"}:
             self._tables.end_cell(columns=self._repeated.pop())
@@ -138,6 +139,14 @@ class _Story:
         if self._lines and not self._skipping:
             # White space of the file means one space; what is meant is said by elements (ODF 1.3, section 6.1.2).
             self._write(_WHITE_SPACE.sub(" ", text))
+
+    def _end_paragraph(self) -> None:
+        """A note's words go into the line that they belong to."""
+        line = "".join(self._lines.pop())
+        if self._notes and self._lines:
+            self._lines[-1].append(line)
+        else:
+            self._tables.paragraph(line)
 
     def _write(self, text: str) -> None:
         if self._lines and text:

@@ -102,7 +102,7 @@ def _normalized(content: Content, kind: Kind, ask: Ask) -> Result:
         return result
     notes = [*lost, *seen.lost, *(note for note, count in result.notes.items() for _ in range(count))]
     if record.kind is not kind:
-        notes.append(Note.PACKED_ANEW)
+        notes.append(Note.CONTAINER_CHANGED)
     if record.took_writing:
         notes.append(Note.WRITING_BETWEEN_FRAMES_REMOVED)
     made = RawOutput(

@@ -24,7 +24,7 @@ from vetrelay.inspection.outlines.outline import Content
 from vetrelay.inspection.words import Reason, Unfit
 
 # What the index of an MP4 takes at most: one packet in each of its tables, a track, and the rest.
-_INDEX_BYTES_PER_PACKET, _INDEX_BYTES = 48, 16_384
+_INDEX_BYTES_PER_PACKET, _INDEX_BYTES = 48, 4096
 _MUXERS = {
     Kind.MP4: "mp4",
     Kind.QUICKTIME: "mov",
@@ -130,13 +130,13 @@ def remux(content: Content, kind: Kind, made_kind: Kind, measure: Measure) -> Re
     )
 
 
-def rewritten(packet: Packet[Stream], track: Stream, writing: WritingFilter) -> Packet[Stream]:
+def rewritten(packet: "Packet[Stream]", track: Stream, writing: WritingFilter) -> "Packet[Stream]":
     """The packet for another container's track: the same bytes at the same time, but for writing between frames."""
     bare = writing.bare(bytes(packet)) if writing.expects else None
     if bare is None:
         packet.stream = track
         return packet
-    made: Packet[Stream] = Packet(bare)
+    made: "Packet[Stream]" = Packet(bare)
     made.pts, made.dts, made.duration = packet.pts, packet.dts, packet.duration
     made.time_base, made.is_keyframe = packet.time_base, packet.is_keyframe
     for beside in packet.iter_sidedata():

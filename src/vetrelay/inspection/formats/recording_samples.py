@@ -1,12 +1,12 @@
 """One tiny recording for each way through the formats, made on the spot by FFmpeg's own encoders, one thread each.
 
-AV1 and AMR are kept as text: AV1's encoder starts a crowd of threads and prints, and an AMR sample is one frame of
-silence, repeated.
+AV1 is kept as text, because its encoder starts a crowd of threads and prints; AMR is written out, because its encoder
+is not sound in every build of FFmpeg.
 """
 
+import base64
 import io
-from collections.abc import Mapping
-from fractions import Fraction
+from collections.abc import Iterator, Mapping
 
 import av
 from av.filter import Graph
@@ -20,8 +20,19 @@ _OPTIONS: Mapping[str, Mapping[str, str]] = {
     "libx264": {"x264-params": "threads=1:lookahead-threads=1:sync-lookahead=0:bframes=2"},
     "libx265": {"x265-params": _QUIET, "preset": "ultrafast"},
 }
-# Narrow-band, 12.2 kbit/s, a frame of silence.
-_AMR = b"#!AMR\n" + bytes.fromhex("3c48f51f96663de1e100008a000000000000000000000000000000000000") [:32] * 10
+# Ten frames of narrow-band sound at 12.2 kbit/s (RFC 4867, section 5.3), all parameters zero.
+_AMR = b"#!AMR\n" + (b"\x3c" + bytes(31)) * 10
+# Four frames of one colour, 64×48 px, in WebM, written by SVT-AV1 4.1.
+_AV1 = base64.b64decode(
+    "GkXfo59ChoEBQveBAULygQRC84EIQoKEd2VibUKHgQJChYECGFOAZwEAAAAAAAI7EU2bdLpNu4tTq4QVSalmU6yBoU27i1OrhBZUrmtTrIHGTbuM"
+    "U6uEElTDZ1OsggEpTbuMU6uEHFO7a1OsggIl7AEAAAAAAABZAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAVSalmoCrXsYMPQkBNgIRMYXZmV0GETGF2ZkSJiEBgoAAAAAAAFlSua96u"
+    "AQAAAAAAAFXXgQFzxYgAAAAAAAAAAZyBACK1nIN1bmSIgQCGhVZfQVYxg4EB4JuwgUC6gTBVsIRVuYEBdnCLdnWIQFaAAAAAAABjopCBAAwACgoA"
+    "AAACr/eAXwAIElTDZ7Vzc7JjwItjxYgAAAAAAAAAAWfIoUWjiERVUkFUSU9ORIeTMDA6MDA6MDAuMTMzMDAwMDAwAB9DtnVAvOeBAKOngQAAgAoK"
+    "AAAAAq/3jV8gCDIVEACWgBBAggAAEAAo0lWbYjMiZxTso+mBACMAMhooCAAkkkk9TwBBAggQADgAAARBvZkxIKAuZjIZKAQBBJIAPXgAYYMMEAAY"
+    "ABgbYJ8yHVr0QDIXKAKEBJJhnYMAccMMEAAYABqcNDzfmSAyEzADAAklXTsYAAACAAMAABxqwmmjh4EARgAaAdijmoEAZAAyFDAGABVawzsYAAAC"
+    "AAMAABxqwmxAHFO7a5G7j7OBALeK94EB8YIBY/CBAw=="
+)
 _SAMPLE_FORMATS = {"libopus": "s16", "flac": "s16", "aac": "fltp", "libmp3lame": "fltp", "alac": "s16p", "vorbis": "fltp"}
 
 
@@ -44,6 +55,7 @@ def made() -> tuple[bytes, ...]:
         recording("wav", "", "pcm_s16le"),
         recording("flac", "", "flac"),
         _AMR,
+        _AV1,
     )
 
 
@@ -75,3 +87,29 @@ def recording(
                 target.mux(tones.encode(heard))
             target.mux(tones.encode(None))
     return buffer.getvalue()
+
+
+def _pictures(pixels: str) -> Iterator[av.VideoFrame]:
+    """A moving test picture."""
+    graph = Graph()
+    graph.threads = 1
+    width, height = _SIZE_PX
+    source = graph.add("testsrc2", f"size={width}x{height}:rate=30")
+    graph.link_nodes(source, graph.add("format", pixels), graph.add("buffersink")).configure()
+    for _ in range(_FRAMES):
+        frame = graph.vpull()
+        frame.pict_type = 0  # type: ignore[assignment]  # NONE: the encoder chooses
+        yield frame
+
+
+def _tones(sample_format: str, frame_samples: int) -> Iterator[av.AudioFrame]:
+    """A beep."""
+    graph = Graph()
+    graph.threads = 1
+    source = graph.add("sine", f"frequency=440:sample_rate={_RATE}:samples_per_frame={frame_samples}")
+    form = graph.add("aformat", f"sample_fmts={sample_format}:channel_layouts=stereo")
+    graph.link_nodes(source, form, graph.add("abuffersink")).configure()
+    for _ in range(_SOUND_FRAMES):
+        frame = graph.pull()
+        if isinstance(frame, av.AudioFrame):
+            yield frame

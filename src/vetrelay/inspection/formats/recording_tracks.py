@@ -165,7 +165,7 @@ def codec_of(track: VideoStream | AudioStream | None) -> str:
     return str(track.codec_context.codec.canonical_name)
 
 
-def packets(container: InputContainer, tracks: Tracks) -> Iterator[Packet[Stream]]:
+def packets(container: InputContainer, tracks: Tracks) -> Iterator["Packet[Stream]"]:
     """The packets of the kept tracks, as they stand in the file. Raises Unfit where one is cut short."""
     for count, packet in enumerate(container.demux(*tracks.kept)):
         if packet.size == 0 and packet.dts is None:  # FFmpeg's sign that a track has ended
@@ -200,7 +200,7 @@ def measure(container: InputContainer, tracks: Tracks, ask: Ask) -> Measure:
     )
 
 
-def _count(extent: Extent, packet: Packet[Stream]) -> None:
+def _count(extent: Extent, packet: "Packet[Stream]") -> None:
     start = packet.pts if packet.pts is not None else packet.dts
     extent.packets += 1
     if start is None or packet.is_discard:

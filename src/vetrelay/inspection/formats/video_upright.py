@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass
+from fractions import Fraction
 
 from av.filter import Graph
 from av.video.frame import VideoFrame
@@ -42,13 +43,13 @@ class Shape:
         return width, height
 
 
-def shape_of(frame: VideoFrame) -> Shape:
-    """How the first frame wants to be shown. Raises Unfit for a frame beyond the limits."""
+def shape_of(frame: VideoFrame, pixel: Fraction | None) -> Shape:
+    """How the first frame wants to be shown; `pixel` is how wide one is. Raises Unfit for a frame beyond the limits."""
     check_frame(frame.width, frame.height)
     if not frame.width or not frame.height:
         raise Unfit(Reason.NO_PIXELS)
     turn = _turn(frame)
-    ratio = frame.sample_aspect_ratio or 1
+    ratio = pixel or 1
     wide = round(frame.width * ratio) if 1 / _WIDEST_PIXEL <= ratio <= _WIDEST_PIXEL else frame.width
     width, height = max(1, wide), frame.height
     if any(name == "transpose" for name, _ in turn):

@@ -87,7 +87,7 @@ class _Copy:
                 bare.stream = self._video
                 self.target.mux(bare)
 
-    def hear(self, packet: Packet[Stream] | None) -> None:
+    def hear(self, packet: "Packet[Stream] | None") -> None:
         """Adds sound, as it is where it is AAC already; None ends it."""
         if self._same_sound is not None and packet is not None:
             packet.stream = self._same_sound
@@ -104,7 +104,7 @@ class _Copy:
         return self.buffer.getvalue()
 
 
-def decoded_sound(packet: Packet[Stream]) -> list[av.AudioFrame]:
+def decoded_sound(packet: "Packet[Stream]") -> list[av.AudioFrame]:
     """What a decoder makes of a packet of sound: nothing, of one that is beyond repair."""
     try:
         return [frame for frame in packet.decode() if isinstance(frame, av.AudioFrame)]
@@ -132,13 +132,13 @@ class _Viewer:
         self._stills = Stills(length_seconds=float(measure.seconds))
         self._shape: Shape | None = None
         self._copy: _Copy | None = None
-        self._waiting: list[Packet[Stream]] = []  # sound that comes before the first frame
+        self._waiting: list["Packet[Stream]"] = []  # sound that comes before the first frame
         self._first: float | None = None
         self._last: float = 0.0
         self._faults = 0
         self._given_up = False
 
-    def watch(self, packets: Iterator[Packet[Stream]]) -> Viewing:
+    def watch(self, packets: Iterator["Packet[Stream]"]) -> Viewing:
         """Takes every packet, then the rest out of decoders and encoders."""
         for packet in packets:
             if packet.stream_index == self._video.index:
@@ -165,12 +165,12 @@ class _Viewer:
 
     def _flush_sound(self, copy: _Copy) -> None:
         if self._tracks.audio is not None and recording_tracks.codec_of(self._tracks.audio) != "aac":
-            end: Packet[AudioStream] = Packet()
+            end: "Packet[AudioStream]" = Packet()
             end.stream = self._tracks.audio
             copy.hear(end)
             copy.hear(None)
 
-    def _see(self, packet: Packet[Stream] | None) -> None:
+    def _see(self, packet: "Packet[Stream] | None") -> None:
         if self._given_up:
             return
         try:
@@ -208,7 +208,7 @@ class _Viewer:
             self._copy.show(upright)
 
     def _begin(self, frame: VideoFrame) -> None:
-        self._shape = shape_of(frame)
+        self._shape = shape_of(frame, self._video.sample_aspect_ratio)
         codec = recording_tracks.codec_of(self._video)
         rung = video_pace.rung(codec, self._measure, (frame.width, frame.height), self._seconds)
         self._copy = _Copy(tracks=self._tracks, measure=self._measure, rung=rung, shape=self._shape)
