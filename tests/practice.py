@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
 from PIL import Image
 
 from tests.processes import Process, enrolment_code, intake_at, relay
@@ -22,6 +23,7 @@ from vetrelay.client.say import say
 from vetrelay.client.thread import EntryView, read_thread
 from vetrelay.protocol.ids import CaseId
 from vetrelay.protocol.invitation import InvitationLink, parse_link
+from vetrelay.protocol.manifest import NO_HINTS
 
 VERDICT_SECONDS = 60
 ORIENTATION, MAKE, GPS_IFD = 0x0112, 0x010F, 0x8825
@@ -75,7 +77,12 @@ class Visit:
             (self.folder / name).write_bytes(content)
         paths = [self.folder / name for name in files]
         _, receipt = await say(
-            self.owner, self.case, text="look", files=paths, keep_original=keep_original, purpose=purpose
+            self.owner,
+            self.case,
+            text="look",
+            files=paths,
+            keep_original=keep_original,
+            hints=replace(NO_HINTS, purpose=purpose),
         )
         assert receipt.entry is not None
         return receipt.entry

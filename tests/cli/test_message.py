@@ -106,14 +106,14 @@ def test_a_photo_is_checked_read_and_saved(luna: tuple[str, Person], vet: Person
     assert ("clean", None) == (file["verdict"], file["reason"])
     assert "turned upright" in str(file["notes"])
     objects = {part["role"]: part for part in file["objects"]}  # type: ignore[attr-defined]  # JSON
-    assert {"normalized", "preview", "original"} == objects.keys()
+    assert {"record", "preview", "original"} == objects.keys()
     assert [OBJECT_KEYS] * 3 == [part.keys() for part in objects.values()]
     assert hashlib.sha256((tmp_path / "ear.jpg").read_bytes()).hexdigest() == objects["original"]["sha256"]
     for name in ("ear.jpg", "ear.jpg"):  # asked again, what is there is not written a second time
         saved = vet.run("save", case, sent, "--out", str(tmp_path / "out"))
         assert str(tmp_path / "out" / name) == saved.out.strip()
     copy = tmp_path / "out" / "ear.jpg"
-    assert hashlib.sha256(copy.read_bytes()).hexdigest() == objects["normalized"]["sha256"]
+    assert hashlib.sha256(copy.read_bytes()).hexdigest() == objects["record"]["sha256"]
     with Image.open(copy) as upright:
         assert (40, 60) == upright.size
     copy.write_bytes(b"mine")

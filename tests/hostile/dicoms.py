@@ -139,12 +139,12 @@ def encapsulated(frame: bytes, syntax: UID, **entries: object) -> bytes:
     return saved(made, syntax)
 
 
-def wrapped_pdf() -> bytes:
-    """A PDF in a DICOM file, as practice software sends letters."""
+def wrapped(document: bytes) -> bytes:
+    """A document in a DICOM file, as practice software sends letters."""
     made = data_set()
     del made.PixelData, made.Rows, made.Columns
     made.SOPClassUID = "1.2.840.10008.5.1.4.1.1.104.1"
-    made.MIMETypeOfEncapsulatedDocument, made.EncapsulatedDocument = "application/pdf", b"%PDF-1.7 CanaryNote"
+    made.MIMETypeOfEncapsulatedDocument, made.EncapsulatedDocument = "application/pdf", document
     return saved(made)
 
 
@@ -233,7 +233,7 @@ ROWS = (
     Row(row="47 film", make=lambda: encapsulated(b"\0\0\1\xb3" * 9, MPEG2MPML, NumberOfFrames="9"), verdict=_KEPT, reason="dicom_decoder_absent"),
     Row(row="damaged JPEG", make=lambda: encapsulated(b"\xff\xd8\xff" * 30, JPEGBaseline8Bit), verdict=_REFUSED, reason="damaged"),
     Row(row="damaged lossless JPEG", make=lambda: encapsulated(b"\xff\xd8\xff" * 30, JPEGLosslessSV1), verdict=_REFUSED, reason="damaged"),
-    Row(row="wrapped PDF", make=wrapped_pdf, verdict=_KEPT, reason="dicom_is_document"),
+    Row(row="wrapped program", make=lambda: wrapped(b"MZ CanaryNote"), verdict=_KEPT, reason="dicom_is_document"),
     Row(row="hidden document", make=with_document, verdict=_CLEAN, notes=("document inside the record removed",)),
     Row(row="hidden picture", make=with_icon, verdict=_CLEAN, notes=("embedded thumbnail removed",)),
     Row(row="nested too deep", make=lambda: nested(60), verdict=_REFUSED, reason="dicom_nested_too_deep"),

@@ -1,5 +1,9 @@
 """Documents in which every place that can name a writer does, and says the same word: it must not come out."""
 
+import io
+
+from PIL import Image, PngImagePlugin
+
 from tests.hostile.writings import CANARY, SHEET, office, open_document, related, word
 
 _PROPERTIES = f"<p><creator>{CANARY}</creator><lastModifiedBy>{CANARY}</lastModifiedBy><title>{CANARY}</title></p>"
@@ -83,6 +87,20 @@ def _rtf() -> bytes:
     ) % {b"c": CANARY.encode()}
 
 
+def illustrated() -> bytes:
+    """A document with a picture that says who made it, and one that breaks off."""
+    said = PngImagePlugin.PngInfo()
+    said.add_text("Author", CANARY)
+    picture = io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(picture, "PNG", pnginfo=said)
+    parts: dict[str, str | bytes] = {
+        "word/_rels/document.xml.rels": related(("image", "media/image1.png")),
+        "word/media/image1.png": picture.getvalue(),
+        "word/media/image2.png": picture.getvalue()[:60],
+    }
+    return word('<w:p><w:r><w:t>Rex </w:t><a:blip xmlns:a="a" r:embed="rId1"/></w:r></w:p>', parts)
+
+
 DOCUMENTS = {"a.docx": _word(), "a.xlsx": _sheet(), "a.odt": _open_document(), "a.rtf": _rtf()}
 """One of each kind of document."""
 
@@ -90,7 +108,7 @@ NOTES = {
     "a.docx": {
         "words and tables taken out as plain text",
         "embedded file left out",
-        "link made inert",
+        "link in the text made inert",
         "link to outside content left out",
         "remark in the margin left out",
         "3 tracked changes shown as accepted",

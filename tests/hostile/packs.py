@@ -151,6 +151,44 @@ def boundaries_in_boundaries(levels: int) -> bytes:
     return b"".join(pieces) + b"\r\nHello.\r\n"
 
 
+def _tnef_object(level: int, name: int, sort: int, data: bytes) -> bytes:
+    return struct.pack("<BHHI", level, name, sort, len(data)) + data + struct.pack("<H", sum(data) & 0xFFFF)
+
+
+def winmail(*attachments: tuple[str, bytes], body: bytes = b"All is well.\0") -> bytes:
+    """Outlook's own form of a letter."""
+    objects = [
+        _tnef_object(1, 0x9006, 8, struct.pack("<I", 0x10000)),
+        _tnef_object(1, 0x9007, 6, struct.pack("<II", 1252, 0)),
+        _tnef_object(1, 0x8004, 1, b"Luna\0"),
+        _tnef_object(1, 0x8009, 1, b"prying-message-id\0"),
+        _tnef_object(1, 0x800C, 2, body),
+    ]
+    for name, content in attachments:
+        objects.append(_tnef_object(2, 0x9002, 6, bytes(14)))
+        objects.append(_tnef_object(2, 0x8010, 1, name.encode("cp1252") + b"\0"))
+        objects.append(_tnef_object(2, 0x800F, 6, content))
+    return struct.pack("<IH", 0x223E9F78, 1) + b"".join(objects)
+
+
+def endless_recipients() -> bytes:
+    """A list of four thousand million recipients, in four bytes."""
+    return winmail() + _tnef_object(1, 0x9004, 6, b"\xff\xff\xff\xff")
+
+
+def carrying() -> bytes:
+    """A pack that says Prying wherever a ZIP may say something beside its members."""
+    info = zipfile.ZipInfo("paw.jpg", date_time=(2021, 2, 3, 4, 5, 6))
+    info.comment, info.extra = b"Prying", struct.pack("<HH", 0xCAFE, 6) + b"Prying"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as pack:
+        pack.writestr(info, photo())
+        for number in range(30):
+            pack.writestr(f"{number}.txt", TEXT)
+        pack.comment = b"Prying"
+    return buffer.getvalue()
+
+
 PAGE = (
     b"From: vet@example.org\r\nSubject: page\r\nReceived: from prying.example.org\r\nX-Prying-Id: 4711\r\n"
     b"Content-Type: text/html; charset=utf-8\r\n\r\n"
@@ -240,6 +278,14 @@ ROWS = (
     _letter(
         "false boundaries without end",
         lambda: letter(b"\r\n" + b"--bb\r\n" * 1_000_000),
+        "letter_too_many_parts",
+    ),
+    Row("endless recipients", endless_recipients, "winmail.dat", Verdict.REFUSED, "damaged"),
+    Row(
+        "two hundred and one files of Outlook's",
+        lambda: winmail(*[("a.txt", TEXT)] * 201),
+        "winmail.dat",
+        Verdict.REFUSED,
         "letter_too_many_parts",
     ),
     _letter("an encrypted letter", lambda: LOCKED_LETTER, "letter_locked", Verdict.KEPT_SEALED),

@@ -225,6 +225,11 @@ def cut_in_the_table() -> bytes:
     return whole[: whole.rindex(b"xref", 0, whole.rindex(b"startxref"))]
 
 
+def locked_by(dictionary: bytes) -> bytes:
+    """Said to be locked in this way."""
+    return made(lambda _pdf: None).replace(b"/Size", b"/Encrypt <<" + dictionary + b">> /Size", 1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """A row of the checklist: the file, and what is to be said of it."""
@@ -260,6 +265,8 @@ ROWS = (
             (3, lambda: locked(3, "user", aes=False, metadata=False)),
         )
     ),
+    _not("32 locked by a certificate", Verdict.KEPT_SEALED, lambda: locked_by(b"/Filter /Adobe.PubSec /SubFilter /adbe.pkcs7.s4 /V 2 /R 3"), "pdf_encryption_unknown"),
+    _not("32 locked by a later standard", Verdict.KEPT_SEALED, lambda: locked_by(b"/Filter /Standard /V 9 /R 9 /O (1) /U (1) /P -4"), "pdf_encryption_unknown"),
     _clean("33 owner password R6", lambda: locked(6, ""), _FREE),
     _clean("33 owner password R4", lambda: locked(4, ""), _FREE),
     _clean("33 owner password R3", lambda: locked(3, "", aes=False, metadata=False), _FREE),

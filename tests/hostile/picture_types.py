@@ -11,7 +11,10 @@ from tests.hostile import images
 from tests.hostile.images import Row
 
 SHORT, LONG = 3, 4
-Tags = Mapping[int, tuple[int, Sequence[int]]]
+Tag = tuple[int, Sequence[int]]
+Tags = Mapping[int, Tag]
+Changes = Mapping[int, Tag]
+NO_CHANGES: Changes = {}
 CANARIES = (b"CANARY", b"SERIAL", b"Miller", b"Elm", b"Prying", b"2024:05:06")
 XMP = b"<x:xmpmeta>CANARY-XMP exif:GPSLatitude</x:xmpmeta>"
 
@@ -37,11 +40,9 @@ def tiff(*directories: Tags, pixels: bytes = b"", last_next: int = 0) -> bytes:
     return bytes(made)
 
 
-def grey_page(
-    width: int = 16, height: int = 16, **changes: tuple[int, Sequence[int]]
-) -> dict[int, tuple[int, Sequence[int]]]:
-    """One page of 8-bit grey in one strip at byte 8; a keyword `t257=(LONG, [1])` sets a tag."""
-    tags: dict[int, tuple[int, Sequence[int]]] = {
+def grey_page(changes: Changes = NO_CHANGES, *, width: int = 16, height: int = 16) -> dict[int, Tag]:
+    """One page of 8-bit grey in one strip at byte 8; the changes are tags, `{257: (LONG, [1])}`."""
+    tags: dict[int, Tag] = {
         256: (LONG, [width]),
         257: (LONG, [height]),
         258: (SHORT, [8]),
@@ -52,12 +53,12 @@ def grey_page(
         278: (LONG, [height]),
         279: (LONG, [width * height]),
     }
-    return tags | {int(name.removeprefix("t")): value for name, value in changes.items()}
+    return tags | dict(changes)
 
 
-def grey_tiff(*, last_next: int = 0, page_count: int = 1, **changes: tuple[int, Sequence[int]]) -> bytes:
+def grey_tiff(changes: Changes = NO_CHANGES, *, last_next: int = 0, page_count: int = 1) -> bytes:
     """A TIFF of such pages, all of the same pixels."""
-    return tiff(*[grey_page(**changes)] * page_count, pixels=bytes(range(256)), last_next=last_next)
+    return tiff(*[grey_page(changes)] * page_count, pixels=bytes(range(256)), last_next=last_next)
 
 
 def tiff_that_names_its_width_twice() -> bytes:
@@ -68,21 +69,15 @@ def tiff_that_names_its_width_twice() -> bytes:
     return bytes(whole)
 
 
-def deep_tiff(*values: int, bits_stored: int = 16, white_is_zero: bool = False) -> bytes:
+def deep_tiff(*values: int, white_is_zero: bool = False) -> bytes:
     """A 16-bit grey TIFF of one row of these values, each 8 pixels wide and high."""
-    assert bits_stored == 16
     pixels = b"".join(struct.pack("<H", value) * 8 for value in values) * 8
-    width = 8 * len(values)
-    return tiff(
-        grey_page(
-            width,
-            8,
-            t258=(SHORT, [16]),
-            t262=(SHORT, [0 if white_is_zero else 1]),
-            t279=(LONG, [len(pixels)]),
-        ),
-        pixels=pixels,
-    )
+    deep: Changes = {
+        258: (SHORT, [16]),
+        262: (SHORT, [0 if white_is_zero else 1]),
+        279: (LONG, [len(pixels)]),
+    }
+    return tiff(grey_page(deep, width=8 * len(values), height=8), pixels=pixels)
 
 
 def pages_tiff(count: int = 3, **options: object) -> bytes:
@@ -149,9 +144,9 @@ def bmp(
     )
 
 
-def packed_bmp(rows: bytes = (b"\x10\x30\0\0" * 16) + b"\0\1", **options: int) -> bytes:
+def packed_bmp(rows: bytes = (b"\x10\x30\0\0" * 16) + b"\0\1") -> bytes:
     """A BMP of run lengths: 16 rows of 16 pixels."""
-    return bmp(packing=1, rows=rows, **options)  # type: ignore[arg-type]  # the numbers of `bmp`, passed on
+    return bmp(packing=1, rows=rows)
 
 
 # --- AVIF -----------------------------------------------------------------------------------------------------------------
@@ -181,7 +176,16 @@ def _made(row: str, name: str, content: bytes, saved_as: str, *notes: str) -> Ro
     return Row(row=row, name=name, make=lambda: content, verdict="converted", saved_as=saved_as, notes=notes)
 
 
-_LARGE_TILE = {"t322": (LONG, [16_384]), "t323": (LONG, [16_384]), "t324": (LONG, [8]), "t325": (LONG, [256])}
+_PLANES: Changes = {
+    258: (SHORT, [8, 8, 8]),
+    262: (SHORT, [2]),
+    273: (LONG, [8, 8, 8]),
+    277: (SHORT, [3]),
+    279: (LONG, [256] * 3),
+    284: (SHORT, [2]),
+}
+_TILE: Changes = {322: (LONG, [16]), 323: (LONG, [16]), 324: (LONG, [8]), 325: (LONG, [256])}
+_LARGE_TILE: Changes = {322: (LONG, [16_384]), 323: (LONG, [16_384]), 324: (LONG, [8]), 325: (LONG, [256])}
 
 ROWS: tuple[Row, ...] = (
     _made("19: 16-bit TIFF", "a.tif", deep_tiff(0, 1000, 30_000, 65_535), "a.png", "converted to PNG"),
@@ -192,26 +196,28 @@ ROWS: tuple[Row, ...] = (
     _made("21: a chain that comes back to its second", "a.tif",
           grey_tiff(page_count=3, last_next=264 + 2 + 9 * 12 + 4), "a.png", "converted to PNG",
           "3 pages made single pictures"),
-    _refused("TIFF: a side too long", "a.tif", grey_tiff(t256=(LONG, [30_000])), "side_too_long"),
+    _refused("TIFF: a side too long", "a.tif", grey_tiff({256: (LONG, [30_000])}), "side_too_long"),
     _refused("TIFF: too many pixels in few bytes", "a.tif",
-             grey_tiff(width=16_000, height=16_000, t259=(SHORT, [4]), t258=(SHORT, [1]), t279=(LONG, [200])),
+             grey_tiff({256: (LONG, [16_000]), 257: (LONG, [16_000]), 258: (SHORT, [1]), 259: (SHORT, [4])}),
              "too_many_pixels"),
-    _refused("TIFF: no height", "a.tif", grey_tiff(t257=(LONG, [0])), "no_pixels"),
-    _refused("TIFF: a tile larger than any picture", "a.tif", grey_tiff(**_LARGE_TILE), "unpacks_too_large"),
-    _refused("TIFF: a strip behind the end", "a.tif", grey_tiff(t273=(LONG, [1 << 20])), "incomplete"),
-    _refused("TIFF: a strip that is too short", "a.tif", grey_tiff(t279=(LONG, [200])), "incomplete"),
-    _refused("TIFF: fewer strips than it takes", "a.tif", grey_tiff(t278=(LONG, [1])), "damaged"),
+    _refused("TIFF: no height", "a.tif", grey_tiff({257: (LONG, [0])}), "no_pixels"),
+    _refused("TIFF: a tile larger than any picture", "a.tif", grey_tiff(_LARGE_TILE), "unpacks_too_large"),
+    _refused("TIFF: a strip behind the end", "a.tif", grey_tiff({273: (LONG, [1 << 20])}), "incomplete"),
+    _refused("TIFF: a strip that is too short", "a.tif", grey_tiff({279: (LONG, [200])}), "incomplete"),
+    _refused("TIFF: fewer strips than it takes", "a.tif", grey_tiff({278: (LONG, [1])}), "damaged"),
     _refused("TIFF: a thing named twice", "a.tif", tiff_that_names_its_width_twice(), "damaged"),
     _refused("TIFF: a chain that leaves the file", "a.tif", grey_tiff(last_next=1 << 20), "incomplete"),
-    _refused("TIFF: packed as nobody does any more", "a.tif", grey_tiff(t259=(SHORT, [6])), "packed_unusually"),
-    _refused("TIFF: a camera's raw file", "a.tif", grey_tiff(t50706=(LONG, [1])), "type_not_taken"),
+    _refused("TIFF: packed as nobody does any more", "a.tif", grey_tiff({259: (SHORT, [6])}), "packed_unusually"),
+    _refused("TIFF: a camera's raw file", "a.tif", grey_tiff({50706: (LONG, [1])}), "type_not_taken"),
     _refused("TIFF: more values than anyone needs", "a.tif",
-             grey_tiff(t258=(LONG, [8] * 9)).replace(struct.pack("<HHI", 258, LONG, 9),
+             grey_tiff({258: (LONG, [8] * 9)}).replace(struct.pack("<HHI", 258, LONG, 9),
                                                      struct.pack("<HHI", 258, LONG, 1 << 31)), "damaged"),
     _refused("TIFF: no page", "a.tif", b"II*\0\0\0\0\0" + bytes(100), "incomplete"),
     _made("TIFF: a smaller copy among its pages", "a.tif",
-          tiff(grey_page(), grey_page(t254=(LONG, [1])), pixels=bytes(range(256))), "a.png",
+          tiff(grey_page(), grey_page({254: (LONG, [1])}), pixels=bytes(range(256))), "a.png",
           "embedded thumbnail removed", "converted to PNG"),
+    _made("TIFF: colours in planes", "a.tif", grey_tiff(_PLANES), "a.png", "converted to PNG"),
+    _made("TIFF: in tiles", "a.tif", grey_tiff(_TILE), "a.png", "converted to PNG"),
     _made("TIFF: colours", "a.tiff", pages_tiff(2, compression="tiff_lzw"), "a.jpg", "converted to JPEG",
           "2 pages made single pictures"),
     _refused("GIF: a picture outside its screen", "a.gif", gif_that_grows(60_000), "side_too_long"),
@@ -232,10 +238,14 @@ ROWS: tuple[Row, ...] = (
     _refused("BMP: rows missing", "a.bmp", bmp()[:-20], "incomplete"),
     _refused("BMP: run lengths without an end", "a.bmp", packed_bmp()[:-2], "incomplete"),
     _refused("BMP: run lengths that make nothing", "a.bmp", packed_bmp(b"\0\0" * (5 << 20)), "too_many_bytes"),
+    _refused("BMP: run lengths of more pixels than are worth it", "a.bmp", bmp(7000, 7000, packing=1, rows=b"\0\1"),
+             "packed_unusually"),
     _refused("BMP: run lengths that end early", "a.bmp", packed_bmp(b"\x10\x30\0\0\0\1"), "damaged"),
     _refused("BMP: a JPEG inside", "a.bmp", bmp(packing=4), "packed_unusually"),
     _refused("BMP: run lengths of 24 bits", "a.bmp", bmp(depth=24, packing=1), "packed_unusually"),
     _made("an AVIF", "a.avif", avif(), "a.jpg", "converted to JPEG"),
+    _made("a moving AVIF", "a.avif", avif(save_all=True, append_images=[images.photo(seed=2)], duration=100), "a.jpg",
+          "converted to JPEG", "movement removed, the first picture kept"),
     _refused("25: an AVIF of 200 megapixels", "a.avif", avif_with_size(16_000, 12_500), "too_many_pixels"),
     _refused("26: an AVIF cut short", "a.avif", avif()[:-100], "incomplete"),
     Row(row="a BMP named .jpg", name="a.jpg", make=bmp, verdict="converted", saved_as="a.png",
@@ -246,7 +256,7 @@ ROWS: tuple[Row, ...] = (
 def sound() -> Iterator[tuple[str, bytes]]:
     """(name, content) of sound pictures of these kinds, for cutting and damaging."""
     yield "a.gif", gif_of(100, 100, 100)
-    yield "plain.tif", images.saved(images.photo(), "TIFF")
+    yield "a.tif", images.saved(images.photo(), "TIFF")
     yield "lzw.tif", pages_tiff(2, compression="tiff_lzw")
     yield "jpeg.tif", pages_tiff(2, compression="jpeg").rstrip(b"\0")  # it is filled up behind its last page
     yield "fax.tif", images.saved(images.photo().convert("1"), "TIFF", compression="group4")

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from tests.journeys.people import People, people
@@ -29,7 +30,7 @@ from vetrelay.client.say import draft_of, say
 from vetrelay.client.thread import EntryView, read_thread
 from vetrelay.errors import VetRelayError
 from vetrelay.protocol.ids import unb64
-from vetrelay.protocol.manifest import Text
+from vetrelay.protocol.manifest import NO_HINTS, Text
 
 SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou"]
 COMMENT, MAKE = 0x9286, 0x010F
@@ -99,7 +100,7 @@ def sent_files(words: list[str], mine: Path) -> list[Path]:
 async def _journey(here: People, words: list[str], files: list[Path], mine: Path) -> list[str]:
     """Words and files both ways, saved, and everything that can go wrong; the tracebacks of what did."""
     told: list[str] = []
-    promised, _ = await say(here.owner, here.case, text=" ".join(words[9:14]), files=files, purpose="skin")
+    promised, _ = await say(here.owner, here.case, text=" ".join(words[9:14]), files=files, hints=replace(NO_HINTS, purpose="skin"))
     here.owner.journal.report(promised.id)
     entry = await _checked(here)
     assert ["clean", "held"] == [view.verdict for view in entry.attachments]

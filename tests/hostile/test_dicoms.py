@@ -65,6 +65,23 @@ async def test_the_checklist_holds(inspector: Inspector, row: dicoms.Row) -> Non
         assert () == tuple(finding.outputs)
 
 
+async def test_a_wrapped_pdf_goes_through_the_pdf_policy(inspector: Inspector) -> None:
+    """As practice software sends letters: the document inside is a file of its own, with its script gone."""
+    pikepdf = pytest.importorskip("pikepdf", reason="pikepdf is not installed: the extra [pdf] brings it")
+    buffer = io.BytesIO()
+    with pikepdf.new() as pdf:
+        pdf.add_blank_page(page_size=(200, 200))
+        pdf.Root.OpenAction = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS="CanaryNote()")
+        pdf.save(buffer, compress_streams=False)
+    content = dicoms.wrapped(buffer.getvalue())
+    assert b"CanaryNote" in content
+    finding = await inspector.inspect(content, "letter.dcm")
+    assert finding.verdict in MADE
+    assert "document inside the record taken out and checked by itself" in finding.notes
+    assert [("document.pdf", Verdict.CLEAN)] == [(member.name, member.verdict) for member in finding.members]
+    assert [] == [output.name for output in finding.outputs if b"CanaryNote" in output.content]
+
+
 async def test_every_sample_is_opened(inspector: Inspector) -> None:
     """Each transfer syntax that can be shown here is rebuilt and shown inside the jail."""
     dicom.prepare()

@@ -159,9 +159,10 @@ def replaced_intake(s: Scene) -> None:
     s.running.tell(s.clinic)
 
 
-def ends(s: Scene) -> None:
+def ends(s: Scene) -> Scene:
     """From now on senders check their files themselves."""
     s.running.set_policy(replace(DEFAULT_POLICY, inspection="ends"), s.clinic)
+    return s
 
 
 def in_browser(s: Scene, **how: Any) -> Signed:
@@ -354,23 +355,23 @@ ATTEMPTS: dict[str, tuple[str, Attempt]] = {
     # where the ends inspect
     "an intake where the ends inspect": (
         "not_a_device",
-        lambda s: (ends(s), s.verdict(view=s.running.view()))[-1],
+        lambda s: ends(s).verdict(view=s.running.view()),
     ),
     "a slip where the ends inspect": (
         "bad_objects",
-        lambda s: (ends(s), s.sent(s.owner, named=objects("spoilt", files=1)))[-1],
+        lambda s: ends(s).sent(s.owner, named=objects("spoilt", files=1)),
     ),
     "copies from a browser where the ends inspect": (
         "cannot_inspect",
-        lambda s: (ends(s), in_browser(s, named=(MANIFEST, COPY)))[-1],
+        lambda s: in_browser(ends(s), named=(MANIFEST, COPY)),
     ),
     "an original from a browser where the ends inspect": (
         "cannot_inspect",
-        lambda s: (ends(s), in_browser(s, named=without("slip")))[-1],
+        lambda s: in_browser(ends(s), named=without("slip")),
     ),
     "a message with copies and a slip": (
         "bad_objects",
-        lambda s: (ends(s), s.sent(s.owner, named=(*objects("spoilt", files=1), COPY)))[-1],
+        lambda s: ends(s).sent(s.owner, named=(*objects("spoilt", files=1), COPY)),
     ),
     "a message with nothing but a copy": ("bad_objects", lambda s: s.sent(s.owner, named=(MANIFEST, COPY))),
     "a verdict with an attachment": (

@@ -1,6 +1,8 @@
 """Packs and letters through the real jail: rows 48 to 56 of the checklist, and that nothing takes the check down."""
 
+import io
 import random
+import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -70,6 +72,33 @@ async def test_the_files_of_a_letter_are_inspected_like_any_other(inspector: Ins
     ] == [(made.role, made.name, made.member) for made in finding.outputs]
 
 
+async def test_outlooks_letters_give_their_words_and_files(inspector: Inspector) -> None:
+    """The same as any letter's, the text under its subject."""
+    finding = await inspector.inspect(
+        packs.winmail(("paw.jpg", packs.photo()), ("Befund.txt", b"Gut.\n")), "winmail.dat"
+    )
+    assert (Verdict.CONVERTED, ("2 attachments taken out",)) == (finding.verdict, finding.notes)
+    assert b"Subject: Luna\n\nAll is well.\n" == finding.outputs[0].content
+    assert ["paw.jpg", "Befund.txt"] == [member.name for member in finding.members]
+
+
+async def test_nothing_that_a_pack_or_letter_carries_along_is_in_what_is_made(inspector: Inspector) -> None:
+    """Comments, extra fields and dates of a ZIP; the route, the programs and the numbers of a letter."""
+    carried = {"a.zip": packs.carrying(), "a.eml": packs.PAGE, "winmail.dat": packs.winmail(("a.txt", packs.TEXT))}
+    for name, content in carried.items():
+        finding = await inspector.inspect(content, name)
+        assert finding.verdict in MADE
+        for made in finding.outputs:
+            for canary in (b"rying", b"4711", b"track.example", b"alert", b"no title"):
+                assert canary not in made.content, (name, made.name, canary)
+    (record, *_) = (await inspector.inspect(carried["a.zip"], "a.zip")).outputs
+    with zipfile.ZipFile(io.BytesIO(record.content)) as opened:
+        assert {((1980, 1, 1, 0, 0, 0), b"", b"")} == {
+            (one.date_time, one.extra, one.comment) for one in opened.infolist()
+        }
+        assert b"" == opened.comment
+
+
 @pytest.mark.parametrize(("levels", "reached"), [(3, 4), (4, 5), (5, 5), (12, 5)])
 async def test_letters_in_letters_are_read_five_deep(inspector: Inspector, levels: int, reached: int) -> None:
     """The sixth is left out, and listed as too deep."""
@@ -87,6 +116,7 @@ def sound() -> list[tuple[str, bytes]]:
     return [
         ("pack.zip", pack),
         ("letter.eml", packs.letter(b"\r\nHello.", packs.attached("paw.jpg", packs.photo(), "image/jpeg"))),
+        ("winmail.dat", packs.winmail(("paw.jpg", packs.photo()), ("note.txt", packs.TEXT))),
     ]
 
 

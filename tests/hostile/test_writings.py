@@ -66,6 +66,18 @@ async def test_nothing_that_names_a_writer_is_in_the_text(inspector: Inspector, 
         assert b"Rex" in output.content
 
 
+async def test_pictures_of_a_document_are_inspected_each_by_its_own_row(inspector: Inspector) -> None:
+    """A sound one is rebuilt without its comment, a broken one is left out; the text comes first."""
+    finding = await inspector.inspect(documents.illustrated(), "report.docx")
+    assert Verdict.CONVERTED is finding.verdict
+    assert [("picture-1.png", Verdict.CLEAN), ("picture-2.png", Verdict.REFUSED)] == [
+        (member.name, member.verdict) for member in finding.members
+    ]
+    assert [("record", None), ("record", 0), ("preview", 0)] == [(one.role, one.member) for one in finding.outputs]
+    assert "Rex [picture 1]\n" == finding.outputs[0].content.decode()
+    assert not any(writings.CANARY.encode() in output.content for output in finding.outputs)
+
+
 @pytest.mark.parametrize("name", SOUND)
 async def test_no_cut_and_no_flipped_bit_ends_the_jail_otherwise_than_by_an_answer(
     inspector: Inspector, name: str

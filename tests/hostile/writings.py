@@ -162,7 +162,7 @@ def sound() -> dict[str, bytes]:
         "</sheetData></worksheet>",
         "xl/texts.xml": "<sst><si><t>weight</t></si></sst>",
     }
-    words = "Rex schläft wieder gut und frisst.\r\nDer Zahn 104 ist gezogen.\r\n" * 20
+    words = "Rex schläft wieder gut und frisst.\r\nDer Zahn 104 wurde gezogen.\r\n" * 20
     return {
         "utf8.txt": words.encode(),
         "utf16.txt": words.encode("utf-16"),
@@ -235,7 +235,7 @@ ROWS = (
         make=lambda: _LINKS,
         verdict=_C,
         notes=(
-            "2 links made inert",
+            "2 links in the text made inert",
             "picture from elsewhere made inert",
             "piece of web page code made inert",
         ),
@@ -257,6 +257,13 @@ ROWS = (
     ),
     _row("document-deep", "a.docx", deep_document, _K, "document_not_read"),
     _row("document-broken-markup", "a.docx", lambda: word("<w:p><w:r>"), _R, "damaged"),
+    _row(
+        "document-in-letters-that-the-jail-cannot-load",
+        "a.docx",
+        lambda: word("", {"word/document.xml": b"<?xml version='1.0' encoding='cp875'?><d>\xf2</d>"}),
+        _R,
+        "damaged",
+    ),
     _row("document-bursts", "a.docx", burst, _R, "unpacks_too_large"),
     _row("document-lies-about-a-size", "a.docx", lying_size, _R, "damaged"),
     _row("document-says-two-sizes", "a.docx", two_sizes, _R, "packed_ambiguously"),

@@ -133,7 +133,7 @@ async def test_leaving_ends_an_inspection_under_way() -> None:
 async def test_leaving_ends_every_zygote() -> None:
     """Nothing is left running."""
     async with Inspector.start(Settings(parallel_jobs=2), command=worker("plain")):
-        assert 2 * len(LOADS) == len(zygotes())
+        assert len(LOADS) == len(zygotes())
     assert [] == zygotes()
 
 
@@ -192,10 +192,10 @@ async def test_where_heic_is_not_opened_the_sender_learns_what_to_do() -> None:
 async def test_a_type_that_is_switched_off_waits_for_a_person_unopened() -> None:
     """A practice may take less than VetRelay can open."""
     rows = {**ROWS, Kind.JPEG: replace(ROWS[Kind.JPEG], accept=False)}
-    async with Inspector.start(Settings(parallel_jobs=1, rows=rows)) as inspector:
+    async with Inspector.start(Settings(parallel_jobs=1, rows=rows), command=worker("plain")) as inspector:
         finding = await inspector.inspect(images.jpeg(), "a.jpg")
         assert (Verdict.HELD, Reason.TYPE_SWITCHED_OFF, ()) == (finding.verdict, finding.reason, finding.outputs)
-        assert Verdict.CLEAN is (await inspector.inspect(images.png(), "a.png")).verdict
+        assert (await inspector.inspect(images.png(), "a.png")).reason is None
 
 
 async def test_no_inspector_starts_without_a_jail() -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.practice import Practice, photo, practice, visit
+from tests.processes import intake_at
 from vetrelay.inspection.notes import Note
 from vetrelay.inspection.source import BytesSource
 from vetrelay.inspection.words import Reason
@@ -254,3 +256,39 @@ async def test_a_disk_of_ours_that_fails_is_no_word_of_the_scanners(place: str) 
 
     with pytest.raises(OSError, match="spool"):
         await scan(place, Broken(), seconds=10)
+
+
+# --- in the file check ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def here(place: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
+    """A practice that has its files seen by a real clamd."""
+    with practice(tmp_path_factory.mktemp("practice"), settings=f'clamav = "{place}"\n') as opened:
+        yield opened
+
+
+async def test_a_file_that_it_objects_to_waits_for_the_staff(here: Practice) -> None:
+    """It is not opened at all; the photo beside it is."""
+    async with visit(here, "a virus") as case:
+        entry = await case.checked(await case.send({"virus.jpg": photo() + MARK, "paw.jpg": photo()}))
+    assert [("held", "virus_found", 0), ("clean", None, 2)] == [
+        (file.verdict, file.reason, len([made for made in file.objects if made.role != "original"]))
+        for file in entry.attachments
+    ]
+
+
+@pytest.mark.parametrize("absent", ["hold", "pass"])
+async def test_without_a_scanner_the_practice_decides(here: Practice, tmp_path: Path, absent: str) -> None:
+    """Files wait for the staff, or go on with a note that says so."""
+    settings = f'clamav = "unix:{tmp_path / "nobody"}"\nclamav_seconds = 1\nclamav_absent = "{absent}"\n'
+    here.intake.end()
+    here.intake = intake_at(here.folder, here.url, code=here.machine_code, settings=settings)
+    here.intake.start()
+    async with visit(here, f"no scanner, {absent}") as case:
+        (file,) = (await case.checked(await case.send({"paw.jpg": photo()}))).attachments
+    if absent == "hold":
+        assert ("held", "scanner_absent", ()) == (file.verdict, file.reason, tuple(file.notes))
+    else:
+        assert ("clean", None) == (file.verdict, file.reason)
+        assert Note.NOT_SCANNED.words == file.notes[0]

@@ -17,6 +17,7 @@ from vetrelay.client.parties import read_offer
 from vetrelay.config import IntakeConfig, parse_config
 from vetrelay.errors import Refusal
 from vetrelay.intake.admission import admitted
+from vetrelay.intake.process import inspection_settings
 from vetrelay.protocol.ids import fingerprint
 
 
@@ -143,4 +144,5 @@ async def test_it_waits_for_a_relay_that_is_not_there_yet(tmp_path: Path) -> Non
 def test_the_settings_that_are_shown_are_settings_it_takes() -> None:
     """`config/intake.toml` can be copied as it is; only the code is missing."""
     shown = parse_config((ROOT / "config" / "intake.toml").read_text(), IntakeConfig)
-    assert shown == IntakeConfig(data=shown.data, relay_url=shown.relay_url)
+    assert shown == IntakeConfig(data=shown.data, relay_url=shown.relay_url, types=shown.types)
+    assert inspection_settings(IntakeConfig(data="", relay_url="")) == inspection_settings(shown)

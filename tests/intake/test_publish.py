@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from vetrelay.client.copies import CODES, fitting
 from vetrelay.client.drafts import DraftObject
 from vetrelay.client.transfer import SealedFile
 from vetrelay.inspection.words import Verdict
-from vetrelay.intake.publish import _CODES, Judged, entry_of, fitting, intent_of, refused
+from vetrelay.intake.publish import Judged, entry_of, intent_of, refused
 from vetrelay.protocol.envelope import MAX_OBJECTS
 from vetrelay.protocol.finding import USES, Derived, Use
 from vetrelay.protocol.ids import b64
@@ -104,7 +105,7 @@ def test_a_verdict_never_has_more_objects_than_an_envelope_may() -> None:
 @pytest.mark.parametrize("verdict", Verdict)
 def test_every_verdict_of_the_inspection_has_its_code_on_the_wire(verdict: Verdict) -> None:
     """The same word."""
-    assert verdict.value == _CODES[verdict]
+    assert verdict.value == CODES[verdict]
 
 
 def test_a_refused_file_says_nothing_but_its_reason() -> None:

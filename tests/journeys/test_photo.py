@@ -13,7 +13,7 @@ from tests.practice import Practice, photo, practice, visit
 from vetrelay.client.fetch import save_attachments
 from vetrelay.intake.jobs import FILE_NAME
 
-PDF = b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer\n<< /Root 1 0 R >>\n%%EOF\n"
+OLD_DOCUMENT = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ async def test_a_photo_arrives_upright_and_without_its_place(here: Practice, tmp
     (file,) = entry.attachments
     assert ("clean", None) == (file.verdict, file.reason)
     assert {"location removed", "turned upright"} <= set(file.notes)
-    assert ["normalized", "preview", "original"] == [made.role for made in file.objects]
+    assert ["record", "preview", "original"] == [made.role for made in file.objects]
     assert [] == missed
     with Image.open(saved[0].path) as picture:
         assert (480, 640) == picture.size
@@ -40,13 +40,13 @@ async def test_a_photo_arrives_upright_and_without_its_place(here: Practice, tmp
 
 
 async def test_every_file_of_a_message_gets_its_own_word(here: Practice) -> None:
-    """One verdict for all: a photo is clean, a PDF waits for a person, a cut photo is refused; none stops another."""
-    files = {"paw.jpg": photo(), "blood values.pdf": PDF, "cut.jpg": photo()[:3000], "page.jpg": b"<html>hello</html>"}
+    """One verdict for all: a photo is clean, an old document goes on sealed, a cut photo is refused; none stops another."""
+    files = {"paw.jpg": photo(), "blood values.doc": OLD_DOCUMENT, "cut.jpg": photo()[:3000], "page.jpg": b"<html>hello</html>"}
     async with visit(here, "four files") as case:
         entry = await case.checked(await case.send(files))
     assert [
         ("paw.jpg", "clean", None),
-        ("blood values.pdf", "held", "held_type_pdf"),
+        ("blood values.doc", "kept-sealed", "open_with_care"),
         ("cut.jpg", "refused", "incomplete"),
         ("page.jpg", "refused", "content_differs_from_name"),
     ] == [(file.name, file.verdict, file.reason) for file in entry.attachments]
@@ -79,13 +79,10 @@ async def test_a_close_look_is_kept_larger(here: Practice) -> None:
 
 
 async def test_a_file_too_large_for_any_row_of_the_table_is_not_fetched(here: Practice) -> None:
-    """A photo that large is refused, a video waits for a person: by what their names say, for nobody opens them."""
-    large = bytes(41 * 1024 * 1024)
+    """A photo that large is refused by what its name says, for nobody opens it."""
     async with visit(here, "large files") as case:
-        entry = await case.checked(await case.send({"huge.jpg": large, "gait.mp4": large + b"."}))
-    assert [("refused", "too_many_bytes"), ("held", "held_type_video")] == [
-        (file.verdict, file.reason) for file in entry.attachments
-    ]
+        entry = await case.checked(await case.send({"huge.jpg": bytes(41 * 1024 * 1024)}))
+    assert [("refused", "too_many_bytes")] == [(file.verdict, file.reason) for file in entry.attachments]
 
 
 async def test_a_poisoned_file_is_held_and_stops_nobody(here: Practice) -> None:
@@ -103,9 +100,9 @@ async def test_a_poisoned_file_is_held_and_stops_nobody(here: Practice) -> None:
 async def test_two_cases_are_worked_on_at_once(here: Practice) -> None:
     """Each gets the verdict on its own files."""
     async with visit(here, "first case") as one, visit(here, "second case") as other:
-        sent = await one.send({"a.jpg": photo()}), await other.send({"b.pdf": PDF})
+        sent = await one.send({"a.jpg": photo()}), await other.send({"b.doc": OLD_DOCUMENT})
         first, second = await asyncio.gather(one.checked(sent[0], by=one.owner), other.checked(sent[1], by=other.owner))
-    assert (["clean"], ["held"]) == (
+    assert (["clean"], ["kept-sealed"]) == (
         [file.verdict for file in first.attachments],
         [file.verdict for file in second.attachments],
     )

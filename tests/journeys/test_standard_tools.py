@@ -47,7 +47,7 @@ def checked_photo(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) ->
     assert "clean" == file["verdict"]
     vet.run("save", case, entry["envelope"], "--out", str(folder / "saved"))
     (saved,) = (folder / "saved").iterdir()
-    return vet, saved.read_bytes(), fetched_object(vet.home, case, role="normalized")
+    return vet, saved.read_bytes(), fetched_object(vet.home, case, role="record")
 
 
 def identity_of(vet: Person) -> str:

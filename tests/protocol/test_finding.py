@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from tests.chains import DEFAULT_POLICY, ActingParty, named_hash, object_ref, open_case, refusal_of
 from tests.protocol.test_manifest import MESSAGE as TO_AN_INTAKE
 from tests.protocol.test_manifest import TEXT, VERDICT, manifest_of
-from vetrelay.protocol.envelope import Envelope, ObjectRef
+from vetrelay.protocol.envelope import Envelope, ObjectRef, ObjectRole
 from vetrelay.protocol.finding import CheckedFile, CheckedFiles, Derived, Member, Use
 from vetrelay.protocol.manifest import Manifest, open_manifest, pad
 
@@ -18,7 +18,7 @@ def sent_by_an_end() -> Envelope:
     clinic, owner = ActingParty("clinic", "clinic"), ActingParty("owner")
     running = open_case(clinic, label="ends", policy=replace(DEFAULT_POLICY, inspection="ends"))
     running.admit(owner, "owner", by=clinic)
-    roles = ("manifest", "normalized", "preview", "attachment")
+    roles: tuple[ObjectRole, ...] = ("manifest", "normalized", "preview", "attachment")
     message = running.envelope(owner, named=tuple(object_ref(role, f"ends {role}") for role in roles))
     running.send(message, owner)
     return message

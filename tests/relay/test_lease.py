@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import pytest
 
-from tests.ends import End
-from tests.standing_case import PACELESS, StandingCase, standing_case
+from tests.ends import End, sealed_object, upload
+from tests.standing_case import PACELESS, StandingCase, standing_case, with_objects
+from vetrelay.config import RelayLimits
+from vetrelay.protocol.envelope import slip_units
 from vetrelay.protocol.ids import EntryId
 from vetrelay.protocol.signature import Signed
 from vetrelay.relay.lease import MAX_PLACES, MAX_SECONDS
@@ -61,10 +63,8 @@ async def shared(tmp_path: Path) -> AsyncIterator[Shared]:
         yield Shared(standing=standing, second=second, photos=tuple(photos))
 
 
-def replace_limit(**changed: int) -> Any:
+def replace_limit(**changed: int) -> RelayLimits:
     """Limits of tests with one changed."""
-    import msgspec
-
     return msgspec.structs.replace(PACELESS, **changed)
 
 
@@ -212,7 +212,7 @@ async def test_the_sweep_takes_what_is_over(shared: Shared) -> None:
 
 
 async def test_a_slip_is_for_each_intake(shared: Shared) -> None:
-    """(N06) One stanza each: a slip that leaves one out, or lets another in, is refused."""
+    """Both are handed it, and the files that it opens."""
     photo = shared.photos[0]
     for end in (shared.first, shared.second):
         page = await end.call("GET", f"/v1/cases/{shared.standing.case}/inbox?limit=200")
@@ -222,3 +222,18 @@ async def test_a_slip_is_for_each_intake(shared: Shared) -> None:
             if item["entry"] == photo.entry_id()
         ]
         assert [["attachment", "slip"]] == roles
+
+
+async def test_a_slip_is_sealed_to_exactly_the_intakes(shared: Shared) -> None:
+    """(N06) One left out could not do its part; one more would be let in."""
+    s = shared.standing
+    draft = await s.owner.draft(s.case, label="bent", files=[await upload(s.world, s.case, "bent")])
+    roster = (await s.owner.know(s.case)).roster
+    units = slip_units(roster)
+    (owner,) = (unit for unit in draft.envelope.recipients if unit.party == s.owner.id)
+    codes = []
+    for some in (units[:1], (*units, owner), units):
+        slip = sealed_object("slip", b'{"slip":1}', roster, some, label=f"bent {len(some)}")
+        bent = with_objects(draft, [slip if one.ref.role == "slip" else one for one in draft.objects])
+        codes.append((await s.owner.submit(bent)).code)
+    assert ["sealed_shape", "sealed_shape", "success"] == codes

@@ -518,7 +518,11 @@ def authority() -> str:
     )
 
 
-COPIES = tuple(object_ref(role, f"vectors {role}") for role in ("manifest", "normalized", "preview"))
+COPIES = (
+    object_ref("manifest", "vectors manifest"),
+    object_ref("normalized", "vectors normalized"),
+    object_ref("preview", "vectors preview"),
+)
 ORIGINAL = object_ref("attachment", "vectors original")
 
 

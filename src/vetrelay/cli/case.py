@@ -15,14 +15,16 @@ from vetrelay.cli.terminal import answer, note, printable
 from vetrelay.client.cases import approve, approve_intent, invite, open_case, remove, remove_intent, set_state
 from vetrelay.client.end import End
 from vetrelay.client.follow import follow
+from vetrelay.client.names import patient_from
 from vetrelay.client.outbox import deliver
 from vetrelay.client.promises import Outgoing
 from vetrelay.client.thread import Thread, read_thread
 from vetrelay.errors import Refusal
-from vetrelay.protocol.case import MemberRole
+from vetrelay.protocol.case import Inspection, MemberRole
 from vetrelay.protocol.ids import PartyId
 
 INVITED_ROLES = ("owner", "care", "consultant", "provider")
+INSPECTED_BY = ("intake", "ends")
 
 
 @click.group(cls=EndGroup)
@@ -37,15 +39,29 @@ case.add_command(words)
 
 @case.command("open")
 @click.option("--title", required=True, help="What it is about; sealed, like everything that is said.")
+@click.option("--animal", help="What the animal is called: records of another one are noted.")
+@click.option("--species", help="What it is: dog, cat, horse, …")
+@click.option("--owner", help="Whose it is; a household's own, unless it says otherwise.")
+@click.option(
+    "--inspection",
+    type=click.Choice(INSPECTED_BY),
+    default="intake",
+    show_default=True,
+    help="Who checks files: the clinic's file check, or every sender's own program (then nobody sends from a browser).",
+)
 @with_end
-async def open_new(end: End, title: str) -> None:
+async def open_new(
+    end: End, *, title: str, animal: str | None, species: str | None, owner: str | None, inspection: Inspection
+) -> None:
     """Open a case; prints its id.
 
     \b
-    Example:
-      vetrelay case open --title 'Luna, itchy ear'
+    Examples:
+      vetrelay case open --title 'Luna, itchy ear' --animal Luna --species dog --owner Meier
+      vetrelay case open --title 'Second opinion' --inspection ends
     """
-    promised, opened = await open_case(end, title)
+    patient = patient_from(end, animal=animal, species=species, owner=owner)
+    promised, opened = await open_case(end, title, patient=patient, inspection=inspection)
     answer(opened)
     end.journal.report(promised.id)
     note("opened; `vetrelay case invite` makes a link for the owner")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import click
+from msgspec import to_builtins
 
 from vetrelay.cli.find import find_case, find_party, name_of, waiting
 from vetrelay.cli.home import with_end
@@ -11,17 +12,18 @@ from vetrelay.cli.reading import freshest
 from vetrelay.cli.run import EndCommand, IdText
 from vetrelay.cli.terminal import Line, answer_json, answer_lines, as_table, printable
 from vetrelay.cli.words import KINDS, ROLES, count, local
-from vetrelay.client.cases import title_of
 from vetrelay.client.end import End
 from vetrelay.client.journal import CaseRow
+from vetrelay.client.names import card_of, title_of
 from vetrelay.client.thread import Thread, read_thread
 from vetrelay.errors import SENTENCES, Refusal
 from vetrelay.protocol.ids import PartyId, fingerprint
+from vetrelay.protocol.manifest import Patient
 from vetrelay.protocol.words import safety_numbers
 
 INSPECTIONS: Final = {
     "intake": "the clinic's file check opens files, and nothing else",
-    "ends": "files are checked by those who read them; no machine opens any",
+    "ends": "every sender's own program checks a file before it is sealed; no other machine opens any",
 }
 
 
@@ -42,10 +44,10 @@ async def list_cases(end: End, *, as_json: bool) -> None:
         answer_json({"cases": known + [_at_the_door(end, row) for row in at_the_door]})
         return
     rows = [
-        (row.id, _state(thread), count(len(thread.entries), "message"), printable(thread.title))
+        (row.id, _state(thread), count(len(thread.entries), "message"), printable(thread.title), _about(thread.patient))
         for row, thread in threads
     ]
-    rows += [(row.id, "at the door", "", printable(title_of(end, row.id) or "")) for row in at_the_door]
+    rows += [(row.id, "at the door", "", printable(title_of(end, row.id) or ""), "") for row in at_the_door]
     answer_lines(Line(text=line) for line in as_table(rows) or ["no cases yet"])
 
 
@@ -53,11 +55,24 @@ def _state(thread: Thread) -> str:
     return "closed" if thread.followed.roster.closed else "open"
 
 
+def _about(patient: Patient | None) -> str:
+    """Whom a case is about, for a person: Luna, dog, of Meier."""
+    if patient is None:
+        return ""
+    owner = f"of {patient.owner}" if patient.owner else ""
+    return printable(", ".join(part for part in (patient.name, patient.species, owner) if part))
+
+
+def _patient_json(patient: Patient | None) -> dict[str, str] | None:
+    return None if patient is None else to_builtins(patient)
+
+
 def _summary(end: End, row: CaseRow, thread: Thread) -> dict[str, Any]:
     role = thread.followed.roster.role_of(end.keyring.party)
     return {
         "case": row.id,
         "title": thread.title,
+        "patient": _patient_json(thread.patient),
         "state": _state(thread),
         "role": role,
         "messages": len(thread.entries),
@@ -67,9 +82,17 @@ def _summary(end: End, row: CaseRow, thread: Thread) -> dict[str, Any]:
 
 
 def _at_the_door(end: End, row: CaseRow) -> dict[str, Any]:
-    title = title_of(end, row.id)
-    facts = {"title": title, "state": "at the door", "role": None, "messages": 0, "n": 0, "blocked": row.blocked}
-    return {"case": row.id, **facts}
+    card = card_of(end, row.id)
+    return {
+        "case": row.id,
+        "title": card.title if card else None,
+        "patient": _patient_json(card.patient if card else None),
+        "state": "at the door",
+        "role": None,
+        "messages": 0,
+        "n": 0,
+        "blocked": row.blocked,
+    }
 
 
 @click.command("show", cls=EndCommand)
@@ -96,6 +119,7 @@ def _shown(thread: Thread, blocked: str | None) -> dict[str, Any]:
     return {
         "case": thread.case,
         "title": thread.title,
+        "patient": _patient_json(thread.patient),
         "state": _state(thread),
         "n": thread.followed.tail.n,
         "inspection": roster.policy.inspection if roster.policy else None,
@@ -138,6 +162,8 @@ def _party(thread: Thread, party: PartyId) -> dict[str, Any]:
 def _lines(end: End, thread: Thread, blocked: str | None) -> Iterator[Line]:
     roster = thread.followed.roster
     yield Line(text=printable(thread.title), style="title")
+    if about := _about(thread.patient):
+        yield Line(text=f"about {about}")
     yield Line(text=f"case {thread.case}  {_state(thread)}", style="quiet")
     if blocked:
         yield Line(text=f"sending is blocked: {SENTENCES[blocked]}", style="bad")

@@ -153,8 +153,11 @@ def _party_lines(party: PartySeen, *, in_case: bool) -> Iterator[Line]:
         fetched = f", has fetched up to position {device.fetched_n}" if in_case else ""
         signed_in = f", last signed in {local(device.signed_in_ms)}" if device.signed_in_ms else ""
         state = "" if device.active else ", revoked"
+        works_on = f", had {count(device.works_on, 'message')} in hand lately" if device.works_on else ""
         yield Line(
-            text=f"device {device.device[:8]}, {device.role}{state}{fetched}{signed_in}", style="quiet", indent=4
+            text=f"device {device.device[:8]}, {device.role}{state}{fetched}{signed_in}{works_on}",
+            style="quiet",
+            indent=4,
         )
 
 

@@ -21,6 +21,7 @@ from vetrelay.client.recheck import Recheck, verify_case
 from vetrelay.client.say import say
 from vetrelay.client.thread import find_entry, read_thread
 from vetrelay.errors import SENTENCES, Refusal, VetRelayError
+from vetrelay.protocol.manifest import Hints
 
 PURPOSES = ("wound", "skin", "eye")
 FROM_INPUT = "-"
@@ -31,10 +32,20 @@ FROM_INPUT = "-"
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option("--text", help="What to say; `-` reads it from standard input.")
 @click.option("--purpose", type=click.Choice(PURPOSES), help="What the photos show: these are kept larger.")
+@click.option("--full-size", is_flag=True, help="Keep photos as large as they are.")
+@click.option("--keep-motion", is_flag=True, help="Keep the motion of animated pictures.")
 @click.option("--keep-original", is_flag=True, help="Keep the untouched originals, with all that is hidden in them.")
 @with_end
 async def send(
-    end: End, case: str, files: tuple[Path, ...], *, text: str | None, purpose: str | None, keep_original: bool
+    end: End,
+    case: str,
+    files: tuple[Path, ...],
+    *,
+    text: str | None,
+    purpose: str | None,
+    full_size: bool,
+    keep_motion: bool,
+    keep_original: bool,
 ) -> None:
     """Send a message with files; prints its id. `-` as CASE means the only case.
 
@@ -51,9 +62,11 @@ async def send(
             note("type the message; Ctrl-D ends it")
         text = sys.stdin.read().rstrip("\n")
     found = find_case(end, case)
+    patient = read_thread(end, found).patient if files else None  # so that a record of another animal is noted
+    hints = Hints(purpose=purpose, full_size=full_size, keep_motion=keep_motion, patient=patient)
     try:
         promised, receipt = await say(
-            end, found, text=text or "", files=files, purpose=purpose, keep_original=keep_original
+            end, found, text=text or "", files=files, hints=hints, keep_original=keep_original
         )
     finally:
         tell_refusals(end)

@@ -6,7 +6,7 @@ from typing import Literal
 from vetrelay.client.api import RelayApi
 from vetrelay.client.end import End
 from vetrelay.client.follow import Followed, check_may_send, follow
-from vetrelay.client.names import MAX_TITLE, check_name, save_title, tell_names, title_of
+from vetrelay.client.names import MAX_TITLE, KeptCard, check_name, save_card, tell_names, title_of
 from vetrelay.client.notes import open_note, wish
 from vetrelay.client.outbox import deliver, promise_statement
 from vetrelay.client.parties import NewParty, own_party
@@ -17,6 +17,7 @@ from vetrelay.protocol.case import (
     CaseOpen,
     Close,
     InCase,
+    Inspection,
     InviteOpen,
     MemberRole,
     PartyAdd,
@@ -30,11 +31,11 @@ from vetrelay.protocol.derive import derive
 from vetrelay.protocol.identity import invitation_identity, invitation_signer, sign_key_of
 from vetrelay.protocol.ids import CaseId, PartyId, b64, sha256, unb64
 from vetrelay.protocol.invitation import INVITATION_LIFE_MS, InvitationLink, render_link
-from vetrelay.protocol.manifest import Card, open_card, pad
+from vetrelay.protocol.manifest import Card, Patient, open_card, pad
 from vetrelay.protocol.partystate import read_chain
 from vetrelay.protocol.seal import seal_bytes
 from vetrelay.protocol.signature import sign
-from vetrelay.protocol.statement import VERSION
+from vetrelay.protocol.statement import VERSION, render
 from vetrelay.protocol.unseal import open_age_file
 
 __all__ = [
@@ -48,9 +49,7 @@ __all__ = [
     "open_case",
     "remove",
     "remove_intent",
-    "save_title",
     "set_state",
-    "tell_names",
     "title_of",
 ]
 
@@ -59,13 +58,15 @@ DEFAULT_RETENTION_DAYS = 90
 WAITS_OUTSIDE = frozenset({"not_a_member", "not_found"})
 
 
-async def open_case(end: End, title: str) -> tuple[Outgoing, CaseId]:
-    """Opens a case and tells its title, sealed; asked again before it was reported, it is the same case.
+async def open_case(
+    end: End, title: str, *, patient: Patient | None = None, inspection: Inspection = "intake"
+) -> tuple[Outgoing, CaseId]:
+    """Opens a case and tells its title and patient, sealed; asked again before it was reported, it is the same case.
 
-    Raises Refusal `name_too_long`, and what the relay refuses.
+    Raises Refusal `name_too_long`, `cannot_inspect` (with `inspection` "ends"), and what the relay refuses.
     """
     check_name(title, at_most=MAX_TITLE)
-    intent = f"open:{wish(end, title)}"
+    intent = f"open:{wish(end, title, inspection, render(patient).decode() if patient else '')}"
     known = end.journal.intended(intent)
     request: dict[str, object] = {}
     case = known.case if known else None
@@ -76,7 +77,7 @@ async def open_case(end: End, title: str) -> tuple[Outgoing, CaseId]:
             nonce=b64(end.random_bytes(16)),
             by=By(party=end.keyring.party, device=end.device.id),
             role="owner" if end.keyring.kind == "household" else "care",
-            policy=Policy(inspection="intake", urgency=False, retention=DEFAULT_RETENTION_DAYS),
+            policy=Policy(inspection=inspection, urgency=False, retention=DEFAULT_RETENTION_DAYS),
         )
         signed = sign("case", statement, [end.device.signer])
         case, request = signed.entry_id(), {"entry": signed}
@@ -84,7 +85,7 @@ async def open_case(end: End, title: str) -> tuple[Outgoing, CaseId]:
     promised = promise_statement(end, intent, case=case, path="/v1/cases", request=request)
     await deliver(end, promised)
     await follow(end, case)
-    save_title(end, case, title)
+    save_card(end, case, KeptCard(title=title, patient=patient))
     await tell_names(end, case)
     return promised, case
 
@@ -200,7 +201,7 @@ async def join(
     if promised is None:
         assert welcome is not None
         if welcome.title:
-            save_title(end, link.case, welcome.title)
+            save_card(end, link.case, KeptCard(title=welcome.title))
         request = await _joining(end, link, welcome, party)
         promised = promise_statement(
             end, intent, case=link.case, path=f"/v1/cases/{link.case}/entries", request=request

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from msgspec import structs
-
 from vetrelay.client.drafts import Draft, DraftObject
 from vetrelay.client.end import End
 from vetrelay.client.folder import files_of, folder_name, seal_folder
@@ -19,7 +17,7 @@ from vetrelay.errors import Refusal
 from vetrelay.protocol.envelope import MAX_ATTACHMENTS, SENDS, Audience, EnvelopeClass
 from vetrelay.protocol.ids import CaseId, EntryId, b64
 from vetrelay.protocol.log import Head
-from vetrelay.protocol.manifest import NO_HINTS, Content, Hints, Names, PersonName, Text
+from vetrelay.protocol.manifest import NO_HINTS, Content, Hints, Names, Patient, PersonName, Text
 
 SAME_WISH_MS: Final = 12 * 60 * 60 * 1000
 MAX_TEXT: Final = 200_000
@@ -73,11 +71,13 @@ def speaking_class(followed: Followed, end: End) -> EnvelopeClass:
     raise Refusal("not_a_member")
 
 
-def _intent(
-    end: End, case: CaseId, text: str, files: Sequence[Path], *, purpose: str | None, keep_original: bool
-) -> str:
-    """The same words and the same files, asked for again after a kill, are the same wish."""
-    parts = [case, text, purpose or "", str(keep_original)]
+def _intent(end: End, case: CaseId, text: str, files: Sequence[Path], *, hints: Hints, keep_original: bool) -> str:
+    """The same words and the same files, asked for again after a kill, are the same wish.
+
+    Whom the case is about is no part of it: a card may come in between.
+    """
+    wishes = (hints.full_size, hints.keep_motion, keep_original)
+    parts = [case, text, hints.purpose or "", *map(str, wishes)]
     for path in files:
         parts.append(str(path.resolve()))
         if path.is_dir():
@@ -134,12 +134,12 @@ async def say(  # one use case: one message with its files
     *,
     text: str,
     files: Sequence[Path] = (),
-    purpose: str | None = None,
+    hints: Hints = NO_HINTS,
     keep_original: bool = False,
 ) -> tuple[Outgoing, Head]:
     """Sends a message with its files and returns its receipt; asked again after a kill, it goes on where it was.
 
-    A folder among the files is sent as one pack of all that is in it.
+    A folder among the files is sent as one pack of all that is in it. `hints` are the sender's wishes for its files.
 
     It counts as the same until the caller has told the person and said `journal.report`, or for twelve hours once it
     was accepted: from then on the same words are a new message. Words that were promised before go first. Raises
@@ -148,7 +148,7 @@ async def say(  # one use case: one message with its files
     the next verb.
     """
     _check_sayable(text, files)
-    intent = _intent(end, case, text, files, purpose=purpose, keep_original=keep_original)
+    intent = _intent(end, case, text, files, hints=hints, keep_original=keep_original)
     promised = end.journal.intended(intent)
     if promised is not None and promised.receipt is not None and promised.created_ms < end.now_ms() - SAME_WISH_MS:
         end.journal.report(promised.id)  # it went out by itself, long ago: nobody repeats a killed command that late
@@ -176,14 +176,14 @@ async def say(  # one use case: one message with its files
             audience="case",
             content=Text(text=text),
             objects=objects,
-            hints=structs.replace(NO_HINTS, purpose=purpose),
+            hints=hints,
         )
         promised = await promise_envelope(end, intent, draft, sealed)
     await deliver_all(end, before=promised.id, uploads=False)  # words keep their order; large files hold nobody up
     return promised, await deliver(end, promised)
 
 
-def own_names(end: End, title: str | None) -> Names:
-    """This end's word on who it is."""
+def own_names(end: End, title: str | None, patient: Patient | None = None) -> Names:
+    """This end's word on who it is, and on what and whom the case is about."""
     me = PersonName(person=end.keyring.person, name=end.keyring.person_name)
-    return Names(title=title, patient=None, party=end.keyring.party_name, people=(me,))
+    return Names(title=title, patient=patient, party=end.keyring.party_name, people=(me,))

@@ -11,14 +11,14 @@ from typing import Final
 from vetrelay.client.end import End
 from vetrelay.client.follow import Followed, party_of, recall
 from vetrelay.client.journal import LogRow
-from vetrelay.client.names import title_of
+from vetrelay.client.names import card_of
 from vetrelay.client.opening import manifest_of
 from vetrelay.errors import Refusal
 from vetrelay.inspection.naming import safe_name
 from vetrelay.protocol.envelope import Envelope, ObjectRef, parse_envelope
 from vetrelay.protocol.ids import CaseId, EntryId, Hash, PartyId, fingerprint
 from vetrelay.protocol.log import Kind
-from vetrelay.protocol.manifest import FileEntry, Finding, Findings, Names, OpenedManifest, Text, Unknown
+from vetrelay.protocol.manifest import FileEntry, Finding, Findings, Names, OpenedManifest, Patient, Text, Unknown
 from vetrelay.protocol.signature import Signed, parse_wire, verify
 
 SPOKEN = frozenset({"message", "reply", "internal", "notice"})
@@ -99,6 +99,7 @@ class _Reading:
 
     names: dict[PartyId, Names] = field(default_factory=dict)
     title: str | None = None
+    patient: Patient | None = None
     findings: dict[EntryId, tuple[Findings, Envelope]] = field(default_factory=dict)
     spoken: list["_Spoken"] = field(default_factory=list)
     unread: list[EntryView] = field(default_factory=list)
@@ -106,10 +107,11 @@ class _Reading:
 
 @dataclass(frozen=True, kw_only=True)
 class Thread:
-    """A case as it reads now."""
+    """A case as it reads now. `patient` is whom the newest card names that names one; a name decides nothing."""
 
     case: CaseId
     title: str
+    patient: Patient | None
     entries: tuple[EntryView, ...]
     followed: Followed
     names: dict[PartyId, Names]
@@ -130,8 +132,10 @@ def read_thread(end: End, case: CaseId, followed: Followed | None = None) -> Thr
             continue
         _gather(end, followed, reading, envelope, row, authentic=row.fault is None or _is_signed(followed, signed))
     entries = tuple(sorted([*_entries(followed, reading), *reading.unread], key=lambda entry: entry.n))
-    title = reading.title or title_of(end, case) or "(no title yet)"
-    return Thread(case=case, title=title, entries=entries, followed=followed, names=reading.names)
+    kept = card_of(end, case)
+    title = reading.title or (kept.title if kept else "") or "(no title yet)"
+    patient = reading.patient or (kept.patient if kept else None)
+    return Thread(case=case, title=title, patient=patient, entries=entries, followed=followed, names=reading.names)
 
 
 def _unread(row: LogRow, code: str) -> EntryView:
@@ -177,6 +181,7 @@ def _gather(
         case Names() as names if sender is not None:
             reading.names[sender] = names
             reading.title = names.title or reading.title
+            reading.patient = names.patient or reading.patient
         case Findings() as findings if envelope.class_ == "verdict":
             # Believed only if it is the first, or supersedes the one in force (section 6): so the last one stands.
             reading.findings[findings.answers] = (findings, envelope)

@@ -7,6 +7,7 @@ Several files at once: each job takes a turn at a core. A refused or held file i
 says that no file can be inspected at all.
 """
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -102,8 +103,8 @@ class Inspector:
         """One file, given whole, by its descriptor (which stays the caller's), or as a source that is read in its turn.
 
         A sealed memory file is passed on without a copy. `declared` is the media type that the sender's program named.
-        A pack of many files is packed anew into `sink`, piece by piece (in memory without one, up to 256 MiB). Raises Fault only where
-        no jail can be had at all.
+        A pack of many files is packed anew into `sink`, piece by piece (in memory without one, up to 256 MiB). Raises
+        Fault only where no jail can be had at all.
         """
         return await self._found(_source(content), name, declared, Place(), wishes, sink)
 
@@ -159,7 +160,7 @@ class Inspector:
     async def _taken_out(self, source: Source, entry: Entry) -> Source:
         packed = Slice(source=source, offset=entry.offset, size_bytes=entry.packed_bytes)
         if entry.method == STORED:
-            check_sum(packed, entry.crc)
+            await asyncio.to_thread(check_sum, packed, entry.crc)
             return packed
         return BytesSource(taken_out(await self._run(_LIGHT, taking_out(entry), packed)))
 

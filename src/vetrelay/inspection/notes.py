@@ -118,6 +118,7 @@ class Note(IntEnum):
     DICOM_OVERLAYS_REMOVED = 57
     DICOM_IDENTIFIERS_REPLACED = 58
     DICOM_MAY_SHOW_NAMES = 59
+    DICOM_DOCUMENT_TAKEN_OUT = 60
 
     @property
     def words(self) -> str:
@@ -179,6 +180,7 @@ NOTE_WORDS: Mapping[Note, tuple[str, str]] = {
     Note.DICOM_TEXTS_REMOVED: ("a free text removed", "{} free texts removed"),
     Note.DICOM_OVERLAYS_REMOVED: ("drawings over the picture removed", ""),
     Note.DICOM_IDENTIFIERS_REPLACED: ("identifiers replaced and dates moved", ""),
+    Note.DICOM_DOCUMENT_TAKEN_OUT: ("document inside the record taken out and checked by itself", ""),
     Note.DICOM_MAY_SHOW_NAMES: ("names may be drawn into the picture itself: look before it is shown", ""),
     Note.CONVERTED_TO_WEBP: ("converted to WebP", ""),
     Note.MOVEMENT_REMOVED: (
@@ -209,7 +211,7 @@ NOTE_WORDS: Mapping[Note, tuple[str, str]] = {
     Note.NOT_JSON: ("not valid JSON, kept as plain text", ""),
     Note.NOT_A_TABLE: ("not a well-formed table, kept as plain text", ""),
     Note.FORMULA_CELLS: ("cell that starts like a formula", "{} cells that start like a formula"),
-    Note.LINKS_MADE_INERT: ("link made inert", "{} links made inert"),
+    Note.LINKS_MADE_INERT: ("link in the text made inert", "{} links in the text made inert"),
     Note.PICTURE_LINKS_MADE_INERT: ("picture from elsewhere made inert", "{} pictures from elsewhere made inert"),
     Note.PAGE_CODE_MADE_INERT: ("piece of web page code made inert", "{} pieces of web page code made inert"),
     Note.TEXT_TAKEN_OUT: ("words and tables taken out as plain text", ""),

@@ -79,8 +79,8 @@ _MOVING = replace(_PHOTO, most=300, base_seconds=45)  # twice what 200 megapixel
 _VIDEO = Row(
     file_bytes=500 * MiB,
     most=10 * 60,
-    base_seconds=60,
-    seconds_per_mib=4.0,  # the viewing copy decodes and encodes every frame
+    base_seconds=120,  # a minute of 1080p takes 50 to 90 seconds, however few its bytes; the copy adapts to the rest
+    seconds_per_mib=2.0,  # the viewing copy decodes and encodes every frame
     address_space_bytes=3 * GiB,
     output_bytes=800 * MiB,
     keep_original=False,
@@ -88,15 +88,16 @@ _VIDEO = Row(
 _AUDIO = Row(
     file_bytes=100 * MiB,
     most=30 * 60,
-    base_seconds=30,
+    base_seconds=90,  # half an hour of sound in a small file: decoded, drawn, and made into a copy
     seconds_per_mib=0.5,
     address_space_bytes=GiB,
-    output_bytes=128 * MiB,
+    output_bytes=160 * MiB,
     keep_original=False,
 )
 _TEXT = Row(
     file_bytes=5 * MiB,
     base_seconds=10,
+    seconds_per_mib=3.0,  # JSON of single digits takes half of that
     address_space_bytes=GiB,
     output_bytes=24 * MiB,
     keep_original=True,
@@ -127,14 +128,14 @@ ROWS: Mapping[Kind, Row] = {
     Kind.WEBP: _MOVING,
     Kind.HEIC: replace(
         _PHOTO,
-        base_seconds=15,  # HEVC costs more than JPEG
+        base_seconds=30,  # HEVC costs more than JPEG, and one with transparency kept in full is a large PNG
         address_space_bytes=2 * GiB,  # libheif holds planes and the interleaved copy at once; threads reserve stacks
         threads=True,  # libde265 fails without one worker thread, even when told to use none
     ),
     Kind.GIF: replace(_MOVING, file_bytes=20 * MiB),
-    Kind.BMP: replace(_PHOTO, file_bytes=160 * MiB),  # 50 megapixels without compression
-    Kind.AVIF: replace(_PHOTO, base_seconds=15),
-    Kind.TIFF: replace(_PHOTO, file_bytes=100 * MiB, most=50, base_seconds=60, output_bytes=400 * MiB),
+    Kind.BMP: replace(_PHOTO, file_bytes=160 * MiB, base_seconds=20),  # 50 megapixels without compression
+    Kind.AVIF: replace(_PHOTO, base_seconds=30),
+    Kind.TIFF: replace(_PHOTO, file_bytes=100 * MiB, most=50, base_seconds=120, output_bytes=400 * MiB),
     Kind.PDF: Row(
         file_bytes=50 * MiB,
         most=500,

@@ -18,7 +18,10 @@ _log = logging.getLogger(__name__)
 
 
 class Pool:
-    """As many jobs at once as there are cores, whichever zygotes serve them. Opened by `fill`, ended by `close`."""
+    """As many jobs at once as there are cores, whichever zygotes serve them. Opened by `fill`, ended by `close`.
+
+    It begins with one zygote of each load and grows when jobs wait for more: starting one takes seconds of a core.
+    """
 
     def __init__(self, command: Sequence[str], *, parallel_jobs: int) -> None:
         self._command = command
@@ -26,20 +29,19 @@ class Pool:
         self._turns = Turns(parallel_jobs)
         # First in, first out: while one zygote serves, the others have their next child ready.
         self._idle: Mapping[str, asyncio.Queue[Zygote]] = {load: asyncio.Queue() for load in LOADS}
+        self._places = dict.fromkeys(LOADS, 1)
+        self._growing: set[asyncio.Task[None]] = set()
         self._alive: set[Zygote] = set()
         self._ended = False
 
     async def fill(self) -> Zygote:
-        """Starts every zygote and proves it; the first one with all formats, which tells what is opened here.
+        """Starts the first zygote of each load and proves it; the one with all formats, which tells what is opened here.
 
         Raises Fault `no_sandbox`, `sandbox_failed`.
         """
         firsts = await asyncio.gather(*(self._started(load) for load in LOADS))
         for load, zygote in zip(LOADS, firsts, strict=True):
             await selftest.prove_samples(zygote)
-            self._idle[load].put_nowait(zygote)
-        more = [load for load in LOADS for _ in range(self._parallel_jobs - 1)]
-        for load, zygote in zip(more, await asyncio.gather(*(self._started(load) for load in more)), strict=True):
             self._idle[load].put_nowait(zygote)
         return firsts[-1]
 
@@ -64,6 +66,7 @@ class Pool:
         A lost one is replaced when its place is next asked for: a failure to replace it meets whoever asks, and the
         place is kept for the next try.
         """
+        self._grow(load)
         zygote = await self._idle[load].get()
         try:
             if self._ended:
@@ -77,6 +80,21 @@ class Pool:
         finally:
             self._idle[load].put_nowait(zygote)
 
+    def _grow(self, load: str) -> None:
+        """Begins to start one more zygote where a job would wait for one and there are cores left."""
+        if self._idle[load].empty() and self._places[load] < self._parallel_jobs:
+            self._places[load] += 1
+            growing = asyncio.create_task(self._grown(load))
+            self._growing.add(growing)
+            growing.add_done_callback(self._growing.discard)
+
+    async def _grown(self, load: str) -> None:
+        try:
+            self._idle[load].put_nowait(await self._started(load))
+        except Fault as failed:  # the job waits for the zygotes that there are; the next one tries again
+            self._places[load] -= 1
+            _log.warning("inspection.not_grown: %s", failed.code)
+
     async def _started(self, load: str) -> Zygote:
         zygote = await Zygote.start(self._command, load)
         self._alive.add(zygote)
@@ -86,5 +104,8 @@ class Pool:
     async def close(self) -> None:
         """Ends every zygote."""
         self._ended = True
+        for growing in tuple(self._growing):
+            growing.cancel()
+        await asyncio.gather(*self._growing, return_exceptions=True)
         for zygote in tuple(self._alive):
             await zygote.close()

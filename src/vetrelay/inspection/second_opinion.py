@@ -107,6 +107,8 @@ _OFFICE = frozenset(
         "application/vnd.visio",
     },
 )
+# One demuxer opens them all: phones mix their brands freely.
+_FILM = frozenset({"video/mp4", "video/quicktime", "video/3gpp", "video/3gpp2", "video/x-m4v"})
 
 ACCEPTED: Mapping[Kind, frozenset[str]] = {
     Kind.JPEG: frozenset({"image/jpeg"}),
@@ -118,6 +120,16 @@ ACCEPTED: Mapping[Kind, frozenset[str]] = {
     Kind.BMP: frozenset({"image/bmp", "image/x-ms-bmp"}),
     Kind.AVIF: frozenset({"image/avif", "image/avif-sequence"}) | _HEIF,
     Kind.PDF: frozenset({"application/pdf"}),
+    Kind.MP4: _FILM | {"audio/mp4", "audio/x-m4a"},
+    Kind.QUICKTIME: _FILM,
+    Kind.WEBM: frozenset({"video/webm", "video/x-matroska", "audio/webm", "audio/x-matroska"}),
+    Kind.AVI: frozenset({"video/x-msvideo", "video/vnd.avi"}),
+    Kind.MP3: frozenset({"audio/mpeg"}),
+    Kind.M4A: frozenset({"audio/x-m4a", "audio/mp4", "video/mp4"}),
+    Kind.OGG: frozenset({"audio/ogg", "application/ogg", "video/ogg"}),
+    Kind.WAV: frozenset({"audio/x-wav", "audio/wav", "audio/vnd.wave"}),
+    Kind.FLAC: frozenset({"audio/flac", "audio/x-flac"}),
+    Kind.AMR: frozenset({"audio/amr", "audio/AMR"}),
     **dict.fromkeys((Kind.TEXT, Kind.CSV, Kind.JSON, Kind.MARKDOWN), _TEXT),
     Kind.RTF: frozenset({"text/rtf", "application/rtf"}),
     **dict.fromkeys((Kind.OFFICE_ZIP, Kind.DOCX, Kind.XLSX, Kind.ODT), _OFFICE),

@@ -64,6 +64,7 @@ _MAIL_FIELD = re.compile(
 )
 _PAGE = re.compile(rb"(?i)<(!doctype\s+html|html|head|body|script|iframe|meta\s)")
 _DRAWING = re.compile(rb"(?i)<(!doctype\s+svg|svg)[\s>]")
+_ZIP_NAME_AT = 30
 _ZIP_OFFICE = (
     b"[Content_Types].xml",
     b"_rels/.rels",
@@ -89,7 +90,7 @@ def kind_of(content: Content) -> Kind:
     if head[:4] == b"RIFF" and head[8:12] in _RIFF:
         return _RIFF[head[8:12]]
     if head[:4] in {b"PK\x03\x04", b"PK\x05\x06"}:
-        return Kind.OFFICE_ZIP if any(part in head for part in _ZIP_OFFICE) else Kind.ZIP
+        return Kind.OFFICE_ZIP if _holds_office_parts(head) else Kind.ZIP
     for signature, kind in _AT_START:
         if head.startswith(signature):
             return kind
@@ -100,6 +101,16 @@ def kind_of(content: Content) -> Kind:
     if head[:1] == b"\xff" and head[1:2] and head[1] & 0xE6 == 0xE2:
         return Kind.MP3
     return _by_text(head)
+
+
+def _holds_office_parts(head: bytes) -> bool:
+    """Whether one of the first members is called as a part of a document is: at the beginning of its name."""
+    at = 0
+    while at >= 0:
+        if head[at + _ZIP_NAME_AT :].startswith(_ZIP_OFFICE):
+            return True
+        at = head.find(b"PK\x03\x04", at + 4)
+    return False
 
 
 def _by_brand(head: bytes) -> Kind:

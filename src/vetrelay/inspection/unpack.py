@@ -4,6 +4,7 @@ A pack's list is read by `archive`; its members are taken out one at a time, in 
 is looked at. Whatever is wrong with the pack itself refuses it whole; what is wrong with a member leaves that one out.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -81,7 +82,7 @@ async def unpack(
     """
     if place.in_pack:
         raise Unfit(Reason.PACK_TOO_DEEP)
-    entries = read_archive(source, room=_tightened(study.STUDY_ROOM, row))
+    entries = await asyncio.to_thread(read_archive, source, room=_tightened(study.STUDY_ROOM, row))
     files = [entry for entry in entries if not entry.is_folder and not study.is_system_file(entry.name)]
     is_study = study.is_study([entry.name for entry in files])
     room = _tightened(study.STUDY_ROOM if is_study else study.OTHER_ROOM, row)
@@ -97,6 +98,7 @@ async def unpack(
             walk.count(Note.VIEWER_LEFT_OUT)
             walk.leave_out(entry.name, Reason.TYPE_NOT_TAKEN)
         elif entry.plain_bytes > hands.largest_bytes:
+            walk.count(Note.FILES_LEFT_OUT)
             walk.leave_out(entry.name, Reason.TOO_MANY_BYTES)
         else:
             walk.budget.take(entry.plain_bytes)
@@ -178,7 +180,7 @@ class _Walk:
         try:
             for made in finding.outputs:
                 inner = 0 if made.member is None else 1 + made.member
-                self.shelf.put(name, (made,), member=number + inner)
+                await asyncio.to_thread(self.shelf.put, name, (made,), member=number + inner)
         except PackTooLarge:
             raise Unfit(Reason.UNPACKS_TOO_LARGE) from None
         if finding.facts.series is not None:

@@ -16,7 +16,7 @@ from typing import Protocol
 from vetrelay.inspection import policy, second_opinion, sniff, zygote
 from vetrelay.inspection.ask import Ask
 from vetrelay.inspection.contact import decode_pictures
-from vetrelay.inspection.formats import dicom, image, mail, member, office, pdf, rtf, sheet, text, tnef
+from vetrelay.inspection.formats import dicom, image, mail, member, office, pdf, recording, rtf, sheet, text, tnef
 from vetrelay.inspection.frames import Job, inspecting
 from vetrelay.inspection.kinds import KINDS, Kind
 from vetrelay.inspection.outlines.outline import Content
@@ -75,9 +75,18 @@ _LETTERS = (
     Format(opens=mail, kinds=frozenset({Kind.MAIL})),
     Format(opens=tnef, kinds=frozenset({Kind.TNEF})),
 )
+_RECORDINGS = (
+    Format(
+        opens=recording,
+        kinds=frozenset(
+            {Kind.MP4, Kind.QUICKTIME, Kind.WEBM, Kind.AVI}
+            | {Kind.MP3, Kind.M4A, Kind.OGG, Kind.WAV, Kind.FLAC, Kind.AMR},
+        ),
+    ),
+)
 FORMATS: Mapping[str, tuple[Format, ...]] = {
     "pictures": _PICTURES,
-    "all": (*_PICTURES, *_PAPERS, *_SCANS, *_WRITINGS, *_LETTERS),
+    "all": (*_PICTURES, *_PAPERS, *_SCANS, *_WRITINGS, *_LETTERS, *_RECORDINGS),
 }
 """What a worker loads, by the word that it is started with. A lean one is forked faster."""
 

@@ -3,20 +3,18 @@
 import asyncio
 from typing import Final
 
+from vetrelay.client.copies import fitting, wishes_of
 from vetrelay.client.follow import envelope_of, party_of
 from vetrelay.client.opening import slip_of
 from vetrelay.client.outbox import deliver, forget, promise_envelope, upload_payloads
 from vetrelay.client.promises import Outgoing
 from vetrelay.errors import Fault, Refusal
-from vetrelay.inspection.result import Patient
-from vetrelay.inspection.wishes import Wishes
 from vetrelay.intake.intake import Intake
 from vetrelay.intake.jobs import Job
 from vetrelay.intake.judge import judge
 from vetrelay.intake.persist import persist
-from vetrelay.intake.publish import Judged, fitting, intent_of, refused, verdict_draft
+from vetrelay.intake.publish import Judged, intent_of, refused, verdict_draft
 from vetrelay.protocol.envelope import Envelope, recipients_of
-from vetrelay.protocol.manifest import Hints
 
 _UPLOADS_AT_ONCE = 4
 CLINIC_ROLES: Final = frozenset({"care", "consultant", "provider", "bridge"})
@@ -82,17 +80,6 @@ async def _judgements(intake: Intake, job: Job, envelope: Envelope, *, patience:
         if isinstance(outcome, BaseException):
             raise outcome
     return tuple(outcome for outcome in outcomes if isinstance(outcome, Judged))
-
-
-def wishes_of(hints: Hints) -> Wishes:
-    """What the sender wishes for its files, as the inspection takes it."""
-    said = hints.patient
-    return Wishes(
-        purpose=hints.purpose,
-        full_size=hints.full_size,
-        keep_motion=hints.keep_motion,
-        patient=None if said is None else Patient(name=said.name, owner=said.owner, species=said.species, id=said.id),
-    )
 
 
 def _fitted(judgements: tuple[Judged, ...], *, readers: int) -> tuple[Judged, ...]:

@@ -21,20 +21,24 @@ from vetrelay.protocol.session import BEARER_LIFE_MS
 from vetrelay.protocol.signature import Signed, parse_wire
 from vetrelay.relay.enrol import code_hash
 from vetrelay.relay.policy import concerned
-from vetrelay.relay.storage.schema import blobs, cases, codes, deliveries, devices, entries, parties, sessions
+from vetrelay.relay.storage.schema import blobs, cases, codes, deliveries, devices, entries, leases, parties, sessions
 
 SHORTEST_PREFIX: Final = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSeen:
-    """A device: its id, what it may do, how far in this case it has fetched, and when it last signed in if that is kept."""
+    """A device: its id, what it may do, how far in this case it has fetched, when it last signed in if that is kept.
+
+    `works_on` is how many envelopes it had set aside lately, to work on them: a file check that shares the files.
+    """
 
     device: DeviceId
     role: str
     active: bool
     fetched_n: int
     signed_in_ms: int | None
+    works_on: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +174,7 @@ def _party(
                 active=row.active,
                 fetched_n=_fetched_n(connection, row.id, upto_seq=row.acked_seq, case=case),
                 signed_in_ms=_signed_in_ms(connection, row.id),
+                works_on=_works_on(connection, row.id, case=case),
             )
             for row in own
         ),
@@ -229,3 +234,9 @@ def _author(signed: Signed, kind: Kind, envelope: Envelope | None, roster: Roste
             }:
                 return party.id
     return signed.entry_id() if kind is Kind.PARTY and signed.entry_id() in roster.parties else None
+
+
+def _works_on(connection: Connection, device: DeviceId, *, case: CaseId | None) -> int:
+    set_aside = select(func.count()).select_from(leases).where(leases.c.device == device)
+    counted = set_aside if case is None else set_aside.where(leases.c.case == case)
+    return int(connection.execute(counted).scalar_one())

@@ -54,21 +54,27 @@ def decoders() -> Mapping[str, FrameDecoder]:
     return found
 
 
-def native(raw: bytes, geometry: Geometry, *, order: str, skipped_bits: int) -> Samples:
-    """A frame without compression. `skipped_bits` of the first byte belong to the frame before (one bit per pixel)."""
+def native(raw: bytes, geometry: Geometry, *, order: str, skipped_bits: int, step: int = 1) -> Samples:
+    """A frame without compression, of each side every `step`-th pixel, so that a huge one is not copied whole.
+
+    `skipped_bits` of the first byte belong to the frame before (one bit per pixel).
+    """
     shape = (geometry.rows, geometry.columns)
     if geometry.bits_allocated == 1:
         bits = np.unpackbits(np.frombuffer(raw, np.uint8), bitorder="little")
-        return bits[skipped_bits : skipped_bits + geometry.rows * geometry.columns].reshape(shape)
+        shaped = bits[skipped_bits : skipped_bits + geometry.rows * geometry.columns].reshape(shape)
+        return shaped[::step, ::step]
     letter = "f" if geometry.real else "i" if geometry.signed else "u"
-    samples = _own_bits(np.frombuffer(raw, np.dtype(f"{order}{letter}{geometry.bits_allocated // 8}")), geometry)
+    samples = np.frombuffer(raw, np.dtype(f"{order}{letter}{geometry.bits_allocated // 8}"))
     if geometry.colours == "YBR_FULL_422":
-        return _without_sharing(samples, shape)
-    if geometry.samples == 1:
-        return samples.reshape(shape)
-    if geometry.planar:
-        return samples.reshape(geometry.samples, *shape).transpose(1, 2, 0)
-    return samples.reshape(*shape, geometry.samples)
+        shaped = _without_sharing(samples, shape)
+    elif geometry.samples == 1:
+        shaped = samples.reshape(shape)
+    elif geometry.planar:
+        shaped = samples.reshape(geometry.samples, *shape).transpose(1, 2, 0)
+    else:
+        shaped = samples.reshape(*shape, geometry.samples)
+    return _own_bits(shaped[::step, ::step], geometry)
 
 
 def _own_bits(samples: Samples, geometry: Geometry) -> Samples:

@@ -29,7 +29,7 @@ _QUALITY = 85
 # What is smaller is drawn larger, each pixel as a square: nobody could see it otherwise.
 _FEWEST_PX = 256
 # Pictures far larger than a preview are thinned out before they are made floating-point numbers of: four bytes each.
-_THINNED_PX = 4096
+_THINNED_PX = 2048
 _GREY_COLOURS = frozenset({"MONOCHROME1", "MONOCHROME2", ""})
 # Pixels that are not square are drawn as they are on the animal, up to this.
 _MOST_STRETCH = 4.0
@@ -60,10 +60,6 @@ def _preview(
     data_set: DataSet, geometry: Geometry, pixels: Element, decoders: Mapping[str, FrameDecoder], frame: int
 ) -> RawOutput:
     samples, colours = _decoded(data_set, geometry, pixels, decoders, frame)
-    if samples.shape[:2] != (geometry.rows, geometry.columns):
-        raise Unfit(Reason.DAMAGED)
-    step = max(1, max(samples.shape[:2]) // _THINNED_PX)
-    samples = samples[::step, ::step]
     if samples.ndim == 3:
         picture = Image.fromarray(shades.in_colour(samples, colours, geometry))
     elif colours == "PALETTE COLOR":
@@ -78,15 +74,19 @@ def _preview(
 def _decoded(
     data_set: DataSet, geometry: Geometry, pixels: Element, decoders: Mapping[str, FrameDecoder], frame: int
 ) -> tuple[Samples, str]:
+    step = max(1, max(geometry.rows, geometry.columns) // _THINNED_PX)
     if pixels.fragments is None:
         raw = frame_bytes(data_set, geometry, pixels, frame)
         skipped_bits = frame * geometry.frame_bits % 8
         order = data_set.syntax.order
-        return native(raw, geometry, order=order, skipped_bits=skipped_bits), geometry.colours
+        return native(raw, geometry, order=order, skipped_bits=skipped_bits, step=step), geometry.colours
     decoder = decoders.get(data_set.syntax.uid)
     if decoder is None:
         raise Unfit(Reason.DICOM_DECODER_ABSENT)
-    return decoder(frame_bytes(data_set, geometry, pixels, frame), geometry)
+    samples, colours = decoder(frame_bytes(data_set, geometry, pixels, frame), geometry)
+    if samples.shape[:2] != (geometry.rows, geometry.columns):
+        raise Unfit(Reason.DAMAGED)
+    return samples[::step, ::step], colours
 
 
 def _grey(samples: Samples, data_set: DataSet, geometry: Geometry, frame: int) -> Image.Image:

@@ -6,6 +6,7 @@ as it is, sealed, except for teaching, where an original is never passed on. Sou
 
 import codecs
 from collections.abc import Mapping
+from dataclasses import replace
 
 from vetrelay.inspection.ask import Ask, DicomMode
 from vetrelay.inspection.formats import dicom_preview, dicom_samples
@@ -20,11 +21,12 @@ from vetrelay.inspection.formats.dicom_writing import write
 from vetrelay.inspection.kinds import Kind
 from vetrelay.inspection.notes import Note, counted
 from vetrelay.inspection.outlines.outline import Content
-from vetrelay.inspection.result import RawOutput, Result, Role
+from vetrelay.inspection.result import RawOutput, RawPart, Result, Role
 from vetrelay.inspection.words import Reason, Unfit, Verdict
 
 _DIRECTORY = b"1.2.840.10008.1.3.10"
 _DIRECTORY_RECORDS = 0x00041220
+_PDF_START = b"%PDF-"
 # Python imports a codec when it is first named; these are the ones of PS3.3 section C.12.1.1.2.
 _CODECS = (
     *(f"iso8859_{number}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)),
@@ -67,7 +69,7 @@ def _normalize(content: Content, kind: Kind, ask: Ask, known: Mapping[str, Frame
     rebuilt = rebuild(data_set, mode=ask.mode, disguise=disguise)
     pixels = pixels_of(data_set)
     if pixels is None and ENCAPSULATED_DOCUMENT in data_set.elements:
-        return _unmade(_facts(data_set, rebuilt, None, kind, ask, Reason.DICOM_IS_DOCUMENT), ask)
+        return _unwrapped(data_set, rebuilt, kind, ask)
     geometry, shown, reason = _seen(data_set, pixels, ask, known)
     facts = _facts(data_set, rebuilt, geometry, kind, ask, reason)
     if reason is not Reason.NONE:
@@ -75,15 +77,22 @@ def _normalize(content: Content, kind: Kind, ask: Ask, known: Mapping[str, Frame
     elements = {**rebuilt.elements, **(statement() if disguise is not None else {})}
     record = RawOutput(role=Role.RECORD, kind=kind, content=write(data_set, elements))
     notes = counted((*rebuilt.notes, *_found(content, data_set, disguise, pixels)))
-    return Result(
-        kind=kind,
-        notes=notes,
-        width_px=facts.width_px,
-        height_px=facts.height_px,
-        items=facts.items,
-        patient=facts.patient,
-        series=facts.series,
-        outputs=(record, *shown),
+    return replace(facts, notes=notes, outputs=(record, *shown))
+
+
+def _unwrapped(data_set: DataSet, rebuilt: Rebuilt, kind: Kind, ask: Ask) -> Result:
+    """A record that only wraps a document: a PDF is taken out and inspected by itself, anything else goes on sealed."""
+    facts = _facts(data_set, rebuilt, None, kind, ask, Reason.DICOM_IS_DOCUMENT)
+    document = data_set.value(data_set.elements[ENCAPSULATED_DOCUMENT])
+    if ask.mode is DicomMode.TEACHING or not document.startswith(_PDF_START):
+        return _unmade(facts, ask)
+    others = (note for note in rebuilt.notes if note is not Note.DICOM_DOCUMENT_REMOVED)
+    return replace(
+        facts,
+        reason=Reason.NONE,
+        notes=counted((*others, Note.DICOM_DOCUMENT_TAKEN_OUT)),
+        outputs=(RawOutput(role=Role.RECORD, kind=kind, content=write(data_set, rebuilt.elements)),),
+        parts=(RawPart(name="document.pdf", media_type="application/pdf", content=document),),
     )
 
 

@@ -4,6 +4,7 @@ The pixel data's bytes go from the content into the file as they are, in the one
 section 7, PS3.10 section 7.1.
 """
 
+import contextlib
 import struct
 import zlib
 from typing import Final, TypeAlias
@@ -42,13 +43,11 @@ def write(data_set: DataSet, elements: Elements) -> bytes:
 
 
 def _joined(before: list[bytes], parts: list[Part], content: Content) -> bytes:
-    with memoryview(content) as whole:
-        views = [part if isinstance(part, bytes) else whole[part[0] : part[1]] for part in parts]
-        joined = b"".join([*before, *views])
-        for view in views:
-            if isinstance(view, memoryview):
-                view.release()
-    return joined
+    """All parts in one copy. The views are given back in any case: a mapping that is looked at cannot be closed."""
+    with contextlib.ExitStack() as views:
+        whole = views.enter_context(memoryview(content))
+        places = [part if isinstance(part, bytes) else views.enter_context(whole[slice(*part)]) for part in parts]
+        return b"".join([*before, *places])
 
 
 def _head(data_set: DataSet, elements: Elements) -> bytes:

@@ -22,7 +22,7 @@ _MACROS = re.compile(
     r"(?i)(?:.*/)?vbaProject[^/]*\.bin|(?:.*/)?vbaData\.xml|(?:Basic|Scripts)/.*|(?:.*/)?macrosheets/.*"
 )
 _CONTROL = re.compile(r"(?i)(?:.*/)?(?:activeX|ctrlProps)/[^/]+\.xml")
-_EMBEDDED = re.compile(r"(?i)(?:.*/)?embeddings/[^/]+|(?:.*/)?oleObject[^/]*\.bin|afchunk[^/]*|(?:.*/)?afchunk[^/]*")
+_EMBEDDED = re.compile(r"(?i)(?:.*/)?embeddings/[^/]+|(?:.*/)?oleObject[^/]*\.bin|(?:.*/)?afchunk[^/]*")
 _OBJECT = re.compile(r"(Object [0-9]+)(?:/.*)?")
 _DETAILS = re.compile(r"(?i)docProps/.*|meta\.xml|(?:word|xl)/(?:people|commentAuthors|persons/person)\.xml")
 _DIGITS = re.compile(r"\d{1,9}")

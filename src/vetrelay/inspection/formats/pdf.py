@@ -7,13 +7,19 @@
 qpdf (pikepdf) reads and writes, pdfium only looks at what qpdf wrote. Source: attachments.md section 6, ISO 32000.
 """
 
+from contextlib import closing
+
+import pypdfium2
+
 from vetrelay.inspection.ask import Ask
 from vetrelay.inspection.formats import pdf_open, pdf_pages, pdf_patient, pdf_pictures, pdf_rebuild, pdf_samples
 from vetrelay.inspection.kinds import Kind
 from vetrelay.inspection.notes import Note
 from vetrelay.inspection.outlines.outline import Content
-from vetrelay.inspection.result import RawOutput, Result, Role
+from vetrelay.inspection.result import Patient, RawOutput, Result, Role
 from vetrelay.inspection.words import Reason, Unfit
+
+_FEW_LETTERS = 400
 
 
 def prepare() -> None:
@@ -54,14 +60,25 @@ def _normalized(content: Content, kind: Kind, ask: Ask) -> Result:
             raise Unfit(Reason.PDF_TOO_MANY_PAGES)
         rebuilt = pdf_rebuild.rebuild(source)
     notes = {**noticed, **rebuilt.notes}
+    outputs = []
     with pdf_pages.looked_at(rebuilt.content) as document:
-        patient = pdf_patient.patient_in(pdf_pages.first_words(document))
+        with closing(document[0]) as first:
+            patient = _patient(document, first)
+            if ask.preview:
+                outputs.append(pdf_pages.preview(first))
         record = rebuilt.content
         if ask.flatten:
             record = pdf_pictures.flattened(document)
             notes[Note.PAGES_TO_PICTURES] = len(document)
-        outputs = [RawOutput(role=Role.RECORD, kind=kind, content=record)]
-        if ask.preview:
-            outputs.append(pdf_pages.preview(document))
         items = len(document)
+    outputs.insert(0, RawOutput(role=Role.RECORD, kind=kind, content=record))
     return Result(kind=kind, notes=notes, items=items, patient=patient, outputs=tuple(outputs))
+
+
+def _patient(document: pypdfium2.PdfDocument, first: pypdfium2.PdfPage) -> Patient | None:
+    """Whom the first page names; where it says next to nothing (a cover, a scan), whom the second does."""
+    words = pdf_pages.words_of(first)
+    if len(words) > _FEW_LETTERS or len(document) == 1:
+        return pdf_patient.patient_in(words)
+    with closing(document[1]) as second:
+        return pdf_patient.patient_in(f"{words}\n{pdf_pages.words_of(second)}")

@@ -11,7 +11,7 @@ from vetrelay.inspection.outlines.outline import Content
 from vetrelay.inspection.words import Reason, Unfit
 
 # How qpdf words what it cannot decrypt. Only looked for; the text goes nowhere.
-_CANNOT_DECRYPT = ("unsupported encryption", "encryption filter", "random number", "unknown encryption", "/encrypt")
+_CANNOT_DECRYPT = ("unsupported encryption", "unsupported /r or /v", "random number")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import ctypes
 import io
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 
 import pypdfium2
 import pypdfium2.raw as pdfium_c
@@ -21,7 +22,6 @@ POINTS_PER_INCH = 72
 # A label of a few points is not blown up beyond what can be read.
 _MOST_SCALE = 8.0
 _QUALITY = 85
-_FIRST_PAGES = 3
 _MOST_LETTERS = 20_000
 _CONFIG_WITH_FONT_PATHS = 2
 
@@ -42,40 +42,43 @@ def looked_at(content: bytes) -> Iterator[pypdfium2.PdfDocument]:
         yield document
 
 
-def first_words(document: pypdfium2.PdfDocument) -> str:
-    """The text of the first pages, its beginning; empty where it cannot be read."""
-    read = []
-    for position in range(min(_FIRST_PAGES, len(document))):
-        with closing(document[position]) as page, closing(page.get_textpage()) as text:
-            letters = min(text.count_chars(), _MOST_LETTERS)
-            read.append(text.get_text_range(0, letters) if letters > 0 else "")
-    return "\n".join(read)
+def words_of(page: pypdfium2.PdfPage) -> str:
+    """The text of a page, its beginning."""
+    with closing(page.get_textpage()) as text:
+        letters = min(text.count_chars(), _MOST_LETTERS)
+        return str(text.get_text_range(0, letters)) if letters > 0 else ""
 
 
-def picture(page: pypdfium2.PdfPage, *, longest_side_px: int, most_scale: float) -> Image.Image:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """A page drawn: a JPEG file and its size."""
+
+    content: bytes
+    width_px: int
+    height_px: int
+
+
+def drawn(page: pypdfium2.PdfPage, *, longest_side_px: int, most_scale: float) -> Drawn:
     """A page on white paper; no side longer than asked, none without a pixel, nothing larger than the scale says."""
     longest = max(*page.get_size(), 1.0)
-    bitmap = page.render(scale=min(longest_side_px / longest, most_scale), may_draw_forms=False, rev_byteorder=True)
+    # Four bytes for a pixel, in Pillow's order: so the picture is encoded where pdfium drew it, without a copy.
+    bitmap = page.render(
+        scale=min(longest_side_px / longest, most_scale), may_draw_forms=False, rev_byteorder=True, prefer_bgrx=True
+    )
     with closing(bitmap):
-        drawn: Image.Image = bitmap.to_pil().convert("RGB")
-    return drawn
+        picture: Image.Image = bitmap.to_pil()
+        # pdfium rounds up: a side that should be 800.0001 pixels long is 801.
+        width_px, height_px = (min(side, longest_side_px) for side in picture.size)
+        if (width_px, height_px) != picture.size:
+            picture = picture.crop((0, 0, width_px, height_px))
+        buffer = io.BytesIO()
+        picture.save(buffer, format="JPEG", quality=_QUALITY)
+    return Drawn(content=buffer.getvalue(), width_px=width_px, height_px=height_px)
 
 
-def as_jpeg(drawn: Image.Image) -> bytes:
-    """A drawn page as a file."""
-    buffer = io.BytesIO()
-    drawn.info = {}
-    drawn.save(buffer, format="JPEG", quality=_QUALITY)
-    return buffer.getvalue()
-
-
-def preview(document: pypdfium2.PdfDocument) -> RawOutput:
+def preview(page: pypdfium2.PdfPage) -> RawOutput:
     """The first page, small."""
-    with closing(document[0]) as page:
-        # pdfium rounds up, and a side that should be 800.0001 pixels long would be 801.
-        drawn = picture(page, longest_side_px=PAGE_PREVIEW_SIDE_PX, most_scale=_MOST_SCALE)
-    if max(drawn.size) > PAGE_PREVIEW_SIDE_PX:
-        drawn = drawn.crop((0, 0, min(drawn.width, PAGE_PREVIEW_SIDE_PX), min(drawn.height, PAGE_PREVIEW_SIDE_PX)))
+    made = drawn(page, longest_side_px=PAGE_PREVIEW_SIDE_PX, most_scale=_MOST_SCALE)
     return RawOutput(
-        role=Role.PREVIEW, kind=Kind.JPEG, content=as_jpeg(drawn), width_px=drawn.width, height_px=drawn.height
+        role=Role.PREVIEW, kind=Kind.JPEG, content=made.content, width_px=made.width_px, height_px=made.height_px
     )

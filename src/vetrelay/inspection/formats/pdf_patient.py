@@ -36,7 +36,8 @@ _FIELD_BY_LABEL = {
 def patient_in(words: str) -> Patient | None:
     """The patient that a text names by its labels; None where it says nothing plainly."""
     said: dict[str, set[str]] = {}
-    for match in _SAID.finditer(words.replace("\r", "\n").replace("\u00a0", " ")):
+    lines = words.replace("\u00a0", " ").splitlines()
+    for match in _SAID.finditer("\n".join(line for line in lines if ":" in line)):
         value = _capped(match["value"])
         field = next(name for name, labels in _FIELD_BY_LABEL.items() if labels.fullmatch(match["label"]))
         if value:

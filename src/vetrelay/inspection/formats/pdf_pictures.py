@@ -60,13 +60,13 @@ def _pictured(made: pikepdf.Pdf, page: pypdfium2.PdfPage, font: pikepdf.Object) 
     page.set_rotation(0)  # so that words and picture have the same axes; the new page is turned as a whole
     width, height = (max(side, 1.0) for side in page.get_size())
     sharpness = min(DOTS_PER_INCH / pdf_pages.POINTS_PER_INCH, (_MOST_PIXELS / (width * height)) ** 0.5)
-    drawn = pdf_pages.picture(page, longest_side_px=_LONGEST_SIDE_PX, most_scale=sharpness)
+    drawn = pdf_pages.drawn(page, longest_side_px=_LONGEST_SIDE_PX, most_scale=sharpness)
     picture = made.make_stream(
-        pdf_pages.as_jpeg(drawn),
+        drawn.content,
         Type=pikepdf.Name.XObject,
         Subtype=pikepdf.Name.Image,
-        Width=drawn.width,
-        Height=drawn.height,
+        Width=drawn.width_px,
+        Height=drawn.height_px,
         ColorSpace=pikepdf.Name.DeviceRGB,
         BitsPerComponent=8,
         Filter=pikepdf.Name.DCTDecode,

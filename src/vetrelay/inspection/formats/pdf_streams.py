@@ -19,6 +19,7 @@ MOST_PICTURE_BYTES = 1024 * MiB
 _STEP_BYTES = MiB
 _FLATE = frozenset({"/FlateDecode", "/Fl"})
 _JPEG = frozenset({"/DCTDecode", "/DCT"})
+_RUN_LENGTH = frozenset({"/RunLengthDecode", "/RL"})
 
 _START, _SCAN, _ADOBE, _JFIF = 0xD8, 0xDA, 0xEE, 0xE0
 _PLAIN_JFIF_BYTES = 18  # without a small picture in it
@@ -94,8 +95,11 @@ class Unpacking:
 
     def _count(self, stream: Any, packing: list[str], *, picture: bool) -> None:
         """Whatever is packed in the old ways is unpacked whole, under the jail's limit on memory."""
+        # Beyond the level that it calls general, pikepdf would start another program for JBIG2.
+        runs = not _RUN_LENGTH.isdisjoint(packing) and "/JBIG2Decode" not in packing
+        level = pikepdf.StreamDecodeLevel.specialized if runs else pikepdf.StreamDecodeLevel.generalized
         try:
-            size_bytes = len(stream.read_bytes() if packing else stream.read_raw_bytes())
+            size_bytes = len(stream.read_bytes(level) if packing else stream.read_raw_bytes())
         except (pikepdf.PdfError, RuntimeError):  # a picture's own packing, or damage: readers make of it what they can
             size_bytes = len(stream.read_raw_bytes())
         self.spend(size_bytes, picture=picture)

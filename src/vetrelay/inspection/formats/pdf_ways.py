@@ -59,7 +59,14 @@ def rectangle(value: Any) -> tuple[float, float, float, float] | None:
     first_x, first_y, second_x, second_y = (number for number in numbers if number is not None)
     left, right = sorted((first_x, second_x))
     bottom, top = sorted((first_y, second_y))
-    return (left, bottom, right, top) if left < right and bottom < top else None
+    if not (left < right and bottom < top):
+        return None
+    return _short(left), _short(bottom), _short(right), _short(top)
+
+
+def _short(number: float) -> float:
+    """A whole number without its fraction: quicker to write, and shorter."""
+    return int(number) if number.is_integer() else number
 
 
 def _number(value: Any) -> float | None:

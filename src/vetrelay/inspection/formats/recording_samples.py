@@ -33,7 +33,14 @@ _AV1 = base64.b64decode(
     "ABgbYJ8yHVr0QDIXKAKEBJJhnYMAccMMEAAYABqcNDzfmSAyEzADAAklXTsYAAACAAMAABxqwmmjh4EARgAaAdijmoEAZAAyFDAGABVawzsYAAAC"
     "AAMAABxqwmxAHFO7a5G7j7OBALeK94EB8YIBY/CBAw=="
 )
-_SAMPLE_FORMATS = {"libopus": "s16", "flac": "s16", "aac": "fltp", "libmp3lame": "fltp", "alac": "s16p", "vorbis": "fltp"}
+_SAMPLE_FORMATS = {
+    "libopus": "s16",
+    "flac": "s16",
+    "aac": "fltp",
+    "libmp3lame": "fltp",
+    "alac": "s16p",
+    "vorbis": "fltp",
+}
 
 
 def made() -> tuple[bytes, ...]:
@@ -59,9 +66,7 @@ def made() -> tuple[bytes, ...]:
     )
 
 
-def recording(
-    format_name: str, video: str, sound: str, *, turned: int = 0, pixels: str = "yuv420p"
-) -> bytes:
+def recording(format_name: str, video: str, sound: str, *, turned: int = 0, pixels: str = "yuv420p") -> bytes:
     """A third of a second; an empty codec means no such track."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=format_name) as target:

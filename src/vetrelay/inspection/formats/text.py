@@ -40,7 +40,7 @@ def samples() -> tuple[bytes, ...]:
         "Bößer Zahn, schläft".encode("utf-8-sig"),
         b"\xff\xfe" + "Bößer Zahn".encode("utf-16-le"),
         b"\xfe\xff" + "Bößer Zahn".encode("utf-16-be"),
-        "Der Hund schläft wieder gut, der Zahn “links” ist gezogen.".encode("cp1252"),
+        "Der Hund schläft wieder gut, der Zahn “links” wurde gezogen.".encode("cp1252"),
         b"Rex sleeps \x81 well, and eats again as before.",
         b'animal,weight\nRex,"12.5"\n',
         b'{"animal": "Rex \\u2764", "weights": [1, -2.5e3, true, null], "n\\u0061me": {}}',

@@ -10,7 +10,7 @@ from vetrelay.inspection.formats import markup
 from vetrelay.inspection.formats.cellvalues import Shown, number_as_shown
 from vetrelay.inspection.formats.docx import count_remarks
 from vetrelay.inspection.formats.package import Package
-from vetrelay.inspection.formats.paper import Paper
+from vetrelay.inspection.formats.paper import MAX_SIGNS, Paper
 from vetrelay.inspection.formats.relationships import relationships_of
 from vetrelay.inspection.formats.tally import Tally
 from vetrelay.inspection.formats.workbook import Workbook, read_workbook
@@ -45,6 +45,7 @@ class _Cells:
         self._book = book
         self._row: list[str] = []
         self._columns = 0
+        self._signs = 0
         self._row_number = 0
         self._attributes: Mapping[str, str] = {}
         self._pieces: dict[str, list[str]] = {"v": [], "t": [], "f": []}
@@ -70,7 +71,7 @@ class _Cells:
         if row_number > self._row_number + 1 and self._row_number:
             self._paper.line("")
         self._row_number = row_number
-        self._row, self._columns = [], 0
+        self._row, self._columns, self._signs = [], 0, 0
 
     def end(self, name: str) -> None:
         if self._skipping.ends():
@@ -96,6 +97,10 @@ class _Cells:
             self._row.append("\t" * gap if gap <= _WIDEST_GAP else f"\t[{gap} empty cells]\t")
             self._row.append(f"{shown}\t")
             self._columns += gap + 1
+            self._signs += len(shown)
+        # One shared text may fill every cell: what no paper holds is not gathered first.
+        if self._signs > MAX_SIGNS:
+            self._paper.line("".join(self._row))
 
     def _value(self) -> str:
         """The cell as a person would see it."""

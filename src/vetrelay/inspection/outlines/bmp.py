@@ -22,8 +22,9 @@ _DEPTHS = {
     _FIELDS: frozenset({16, 24, 32}),
     _ALPHA_FIELDS: frozenset({16, 24, 32}),
 }
-# Packed rows are unpacked by a decoder in plain Python: what is beyond this many bytes takes it longer than a job has.
-_MOST_PACKED_BYTES = 8 << 20
+# Packed rows are unpacked by a decoder in plain Python: what is beyond these takes it longer than a job has.
+_MOST_PACKED_BYTES = 4 << 20
+_MOST_PACKED_PIXELS = 12_000_000
 _END_OF_LINE, _END_OF_PICTURE, _MOVE = 0, 1, 2
 # Some programs fill up the file to a whole word.
 _FILL_BYTES = 4
@@ -48,6 +49,8 @@ def read(content: Content) -> Outline:
     if header.depth_bits not in _DEPTHS.get(header.packing, frozenset()):
         raise Unfit(Reason.PACKED_UNUSUALLY)
     if header.packing in {_RLE8, _RLE4}:
+        if header.width_px * header.height_px > _MOST_PACKED_PIXELS:
+            raise Unfit(Reason.PACKED_UNUSUALLY)
         end = _packed_end(content, header)
     else:
         row_bytes = (header.width_px * header.depth_bits + 31) // 32 * 4
