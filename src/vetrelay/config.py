@@ -54,7 +54,7 @@ class RelayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     limits: RelayLimits = RelayLimits()
 
 
-class TypeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FileType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a practice says of one type of file; what is not said stays as VetRelay ships it."""
 
     accept: bool = True
@@ -64,26 +64,26 @@ class TypeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     preview: bool | None = None
 
 
-class TypesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FileTypes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The types of files that the file check opens."""
 
-    jpeg: TypeConfig = TypeConfig()
-    png: TypeConfig = TypeConfig()
-    webp: TypeConfig = TypeConfig()
-    heic: TypeConfig = TypeConfig()
-    avif: TypeConfig = TypeConfig()
-    gif: TypeConfig = TypeConfig()
-    bmp: TypeConfig = TypeConfig()
-    tiff: TypeConfig = TypeConfig()
-    pdf: TypeConfig = TypeConfig()
-    dicom: TypeConfig = TypeConfig()
-    video: TypeConfig = TypeConfig()
-    audio: TypeConfig = TypeConfig()
-    text: TypeConfig = TypeConfig()
-    rtf: TypeConfig = TypeConfig()
-    office: TypeConfig = TypeConfig()
-    mail: TypeConfig = TypeConfig()
-    zip: TypeConfig = TypeConfig()
+    jpeg: FileType = FileType()
+    png: FileType = FileType()
+    webp: FileType = FileType()
+    heic: FileType = FileType()
+    avif: FileType = FileType()
+    gif: FileType = FileType()
+    bmp: FileType = FileType()
+    tiff: FileType = FileType()
+    pdf: FileType = FileType()
+    dicom: FileType = FileType()
+    video: FileType = FileType()
+    audio: FileType = FileType()
+    text: FileType = FileType()
+    rtf: FileType = FileType()
+    office: FileType = FileType()
+    mail: FileType = FileType()
+    zip: FileType = FileType()
 
 
 class IntakeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,7 +105,7 @@ class IntakeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     lease_seconds: Annotated[int, Meta(ge=3, le=300)] = 60
     rotate_days: Positive = 7
     log_json: bool = False
-    types: TypesConfig = TypesConfig()
+    types: FileTypes = FileTypes()
 
 
 def parse_config(text: str, kind: type[T]) -> T:

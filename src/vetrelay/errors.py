@@ -169,6 +169,8 @@ SENTENCES: Mapping[str, str] = {
     # inspection
     "no_sandbox": "This machine cannot confine the file check (seccomp is missing or its self-test failed), so no file is opened; run `vetrelay doctor`.",
     "slip_unusable": "What the sender gave the file check does not fit this message, so no file was opened; send the files again.",
+    "file_not_sent": "A file does not pass this program's own file check, so nothing was sent; leave out the files named above.",
+    "copy_differs": "This file is not what its sender's program said it is, so it was not saved; ask its sender to send it again.",
     "plaintext_differs": "This file is not the one its sender named, so it is not shown; send it again.",
     "jobs_damaged": "The file check's table of jobs is damaged; move it out of its data folder, files are then checked again.",
     "sandbox_failed": "The file check could not start or failed its self-test, so no file is opened; run `vetrelay doctor`.",

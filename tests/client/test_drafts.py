@@ -8,14 +8,14 @@ import pytest
 from tests.client.conftest import Room
 from tests.hostile.dishonest import liar_before
 from vetrelay.client.cases import approve, remove
-from vetrelay.client.drafts import Draft
+from vetrelay.client.drafts import Draft, as_object
 from vetrelay.client.end import End
 from vetrelay.client.fetch import save_attachments
 from vetrelay.client.follow import follow
 from vetrelay.client.notes import open_note
 from vetrelay.client.outbox import deliver, deliver_all, promise_envelope, upload_payloads
 from vetrelay.client.promises import Outgoing
-from vetrelay.client.say import as_object, draft_of, say
+from vetrelay.client.say import draft_of, say
 from vetrelay.client.thread import read_thread
 from vetrelay.client.transfer import seal_content
 from vetrelay.errors import Refusal

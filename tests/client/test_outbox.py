@@ -63,7 +63,7 @@ async def test_ten_processes_deliver_one_promise_once(room: Room, tmp_path: Path
     """They take turns; those who come later find the receipt. Nobody uploads into another's upload."""
     (tmp_path / "large").write_bytes(b"x" * 3_000_000)
     sealed = seal_content(room.owner, b"x" * 3_000_000)
-    from vetrelay.client.say import as_object
+    from vetrelay.client.drafts import as_object
 
     draft = draft_of(
         room.owner,
@@ -198,7 +198,7 @@ async def test_what_was_promised_days_ago_is_looked_at_again_first(room: Room) -
 
 async def test_a_sealed_file_that_is_gone_ends_its_promise(room: Room) -> None:
     """It can never be delivered; the person is told to send it again."""
-    from vetrelay.client.say import as_object
+    from vetrelay.client.drafts import as_object
 
     sealed = seal_content(room.owner, b"x")
     attached = as_object(sealed, media="text/plain", name="a.txt", keep_original=False)

@@ -3,9 +3,10 @@
 import io
 import random
 import re
+import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pikepdf
@@ -23,6 +24,7 @@ from vetrelay.inspection.words import JAIL_ENDS, Verdict
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CUTS, CHANGES = 100, 100
+ONLY_PDFS = Path(__file__).parents[1] / "inspection" / "papers_worker.py"
 # Keys by which a PDF can do something, or hold something beside its pages.
 NEVER = frozenset(
     f"/{name}"
@@ -239,7 +241,8 @@ async def test_turned_pages_become_pictures_with_their_words(inspector: Inspecto
         pdf.pages[1].obj.CropBox = pikepdf.Array([50, 100, 550, 750])
 
     content = pdfs.made(turn, pdfs.WORDS, pdfs.WORDS.replace(b"Rex", b"M\\374ller"))
-    async with Inspector.start(replace(Settings(parallel_jobs=1), flatten=True)) as flattening:
+    settings = Settings(parallel_jobs=1, flatten=True)
+    async with Inspector.start(settings, command=(sys.executable, "-I", str(ONLY_PDFS), "plain")) as flattening:
         finding = await flattening.inspect(content, "a.pdf")
     plain = check_made(await inspector.inspect(content, "a.pdf"))
     record = check_made(finding)

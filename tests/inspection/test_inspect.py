@@ -156,7 +156,8 @@ def seal_once(descriptor: int) -> int:
 
 
 @pytest.mark.parametrize(
-    "content", [images.jpeg() + bytes(ROWS[Kind.JPEG].file_bytes), b"%PDF-1.7\n" + bytes(ROWS[Kind.PDF].file_bytes)]
+    "content",
+    [images.jpeg() + bytes(ROWS[Kind.JPEG].file_bytes), b"\x89PNG\r\n\x1a\n" + bytes(ROWS[Kind.PNG].file_bytes)],
 )
 async def test_a_file_beyond_the_limit_is_told_by_its_head(inspector: Inspector, content: bytes) -> None:
     """It is never opened: only what it starts with is looked at."""

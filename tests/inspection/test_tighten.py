@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vetrelay.config import IntakeConfig, TypeConfig, TypesConfig, parse_config
+from vetrelay.config import IntakeConfig, FileType, FileTypes, parse_config
 from vetrelay.errors import Fault
 from vetrelay.inspection.kinds import Kind
 from vetrelay.inspection.policy import ROWS, MiB
@@ -18,7 +18,7 @@ SHIPPED = Path(__file__).parents[2] / "config" / "intake.toml"
 def test_the_shipped_file_says_what_the_table_says() -> None:
     """Whoever reads config/intake.toml reads the policy in force."""
     config = parse_config(SHIPPED.read_text(), IntakeConfig)
-    assert ROWS == tightened(config.types) == tightened(TypesConfig())
+    assert ROWS == tightened(config.types) == tightened(FileTypes())
     shown = tomllib.loads(SHIPPED.read_text())["types"]
     for name, kinds in KINDS_OF_TYPE.items():
         for kind in kinds:
@@ -36,8 +36,8 @@ def test_every_kind_with_a_row_belongs_to_one_type() -> None:
 
 def test_a_practice_may_lower_and_switch_off() -> None:
     """Its words reach every kind of the type, and nothing else."""
-    types = TypesConfig(
-        video=TypeConfig(accept=False), pdf=TypeConfig(file_mib=5, most=10, keep_original=False, preview=False)
+    types = FileTypes(
+        video=FileType(accept=False), pdf=FileType(file_mib=5, most=10, keep_original=False, preview=False)
     )
     rows = tightened(types)
     assert replace(ROWS[Kind.WEBM], accept=False) == rows[Kind.WEBM]
@@ -47,10 +47,10 @@ def test_a_practice_may_lower_and_switch_off() -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "setting"),
-    [(TypeConfig(file_mib=51), "types.pdf.file_mib"), (TypeConfig(most=501), "types.pdf.most")],
+    [(FileType(file_mib=51), "types.pdf.file_mib"), (FileType(most=501), "types.pdf.most")],
 )
-def test_a_limit_may_not_be_raised(wanted: TypeConfig, setting: str) -> None:
+def test_a_limit_may_not_be_raised(wanted: FileType, setting: str) -> None:
     """The jail's own limits were measured for the table; the answer names the setting."""
     with pytest.raises(Fault) as refused:
-        tightened(TypesConfig(pdf=wanted))
+        tightened(FileTypes(pdf=wanted))
     assert ("bad_config", setting) == (refused.value.code, refused.value.facts["setting"])

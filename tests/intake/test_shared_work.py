@@ -5,6 +5,7 @@ import signal
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from vetrelay.client.end import End
 from vetrelay.client.follow import recall
 from vetrelay.client.news import receive
 from vetrelay.client.parties import adopt, own_party, read_offer
-from vetrelay.intake.jobs import FILE_NAME
+from vetrelay.intake.jobs import FILE_NAME, JobTable, State
 from vetrelay.protocol.envelope import parse_envelope
 from vetrelay.protocol.ids import DeviceId, EntryId, PartyId
 from vetrelay.protocol.log import Kind
@@ -152,19 +153,25 @@ async def test_two_intakes_share_the_files_of_one_case_and_one_finishes_when_the
     assert (2, FILES) == (len(worked), worked.total()), worked
 
 
-async def test_what_a_killed_intake_had_in_hand_the_other_finishes(shared: Shared) -> None:
-    """It dies with a photo inspected and the lease on it in force; the other answers when the lease has ended."""
-    async with visit(shared.here, "a power cut") as case:
+@pytest.mark.parametrize("die_at", ["inspected", "promised"])
+async def test_what_a_killed_intake_had_in_hand_the_other_finishes(shared: Shared, die_at: str) -> None:
+    """(L1, L2) It dies with the lease in force; the other answers when that has ended, and the first finds its work done."""
+    async with visit(shared.here, f"a power cut, {die_at}") as case:
         assert 0 == shared.intakes[1].end()
-        shared.restart(0, die_at="inspected")
+        shared.restart(0, die_at=die_at)
         entries = await sent(case, 1)
         assert -signal.SIGKILL == shared.intakes[0].wait()
         shared.restart(1)
         await all_clean(case, entries)
-        shared.restart(0)  # it finds its work done
+        shared.restart(0)
         assert 0 == shared.intakes[1].end()
         entries += await sent(case, 1)
         assert [1, 1] == sorted(workers(case, await all_clean(case, entries)).values())
+    assert 0 == shared.intakes[0].end()
+    with closing(JobTable(shared.folders[0] / "intake")) as table:
+        assert [(State.ENDED, "verdict_stands"), (State.PUBLISHED, None)] == [
+            (table.state(entry), table.reason(entry)) for entry in entries
+        ]
 
 
 async def test_a_poisoned_file_is_held_by_one_of_them_after_two_tries(shared: Shared) -> None:

@@ -11,12 +11,12 @@ from msgspec import structs
 
 from tests.practice import Practice, Visit, photo, practice, visit
 from vetrelay.client import drafts
-from vetrelay.client.drafts import Draft
+from vetrelay.client.drafts import Draft, as_object
 from vetrelay.client.end import End
 from vetrelay.client.follow import follow
 from vetrelay.client.news import receive
 from vetrelay.client.outbox import deliver, promise_envelope
-from vetrelay.client.say import as_object, draft_of
+from vetrelay.client.say import draft_of
 from vetrelay.client.thread import read_thread
 from vetrelay.client.transfer import seal_file
 from vetrelay.protocol.envelope import ObjectRef, Unit

@@ -12,7 +12,7 @@ from vetrelay.cli.outbox_words import tell_refusals
 from vetrelay.cli.reading import freshest, hex_of, thread_json, thread_lines
 from vetrelay.cli.run import EndCommand, IdText
 from vetrelay.cli.terminal import Exit, Line, answer, answer_json, answer_lines, may_ask, note, printable
-from vetrelay.cli.words import count, local, problem_sentence
+from vetrelay.cli.words import count, local, problem_sentence, reason_sentence
 from vetrelay.client.end import End
 from vetrelay.client.fetch import NotSaved, Saved, save_attachments
 from vetrelay.client.follow import follow
@@ -68,6 +68,11 @@ async def send(
         promised, receipt = await say(
             end, found, text=text or "", files=files, hints=hints, keep_original=keep_original
         )
+    except Refusal as refused:
+        if refused.code != "file_not_sent":
+            raise
+        _tell_unsent(refused.facts.get("files"))
+        raise Refusal(refused.code) from None
     finally:
         tell_refusals(end)
     with suppress(VetRelayError):  # the message is safe; this only spares the next command some work
@@ -77,6 +82,11 @@ async def send(
     end.journal.report(promised.id)  # last: until the person has the answer, the same words are the same wish
     with_files = f" with {count(len(files), 'file')}" if files else ""
     note(f"safe at the clinic's message server{with_files}, {local(receipt.time)}")
+
+
+def _tell_unsent(unsent: object) -> None:
+    for name, reason in unsent.items() if isinstance(unsent, dict) else ():
+        note(f"{printable(name)}: {reason_sentence(reason)} [{reason}]")
 
 
 @click.command(cls=EndCommand)

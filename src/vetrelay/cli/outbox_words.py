@@ -8,7 +8,7 @@ from vetrelay.client.end import End
 from vetrelay.client.notes import open_note
 from vetrelay.client.promises import Outgoing
 from vetrelay.errors import Refusal
-from vetrelay.protocol.manifest import Text
+from vetrelay.protocol.manifest import CheckedFiles, Text
 
 SHOWN_CHARACTERS = 2000
 
@@ -26,6 +26,6 @@ def _words(end: End, promised: Outgoing) -> str:
     if promised.method != "PUT" or promised.draft is None:
         return f" {promised.intent.split(':', 1)[0]}"
     draft = msgspec.json.decode(open_note(end, promised.draft), type=Draft)
-    text = draft.content.text if isinstance(draft.content, Text) else draft.class_
+    text = draft.content.text if isinstance(draft.content, Text | CheckedFiles) else draft.class_
     files = "".join(f" [{printable(made.name)}]" for made in draft.objects)
     return f"\n  {printable(text[:SHOWN_CHARACTERS])}{files}"

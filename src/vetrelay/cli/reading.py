@@ -5,9 +5,10 @@ from typing import Any
 
 from vetrelay.cli.terminal import Line, note, printable
 from vetrelay.cli.words import ROLES, VERDICTS, amount, local, problem_sentence, reason_sentence, utc
+from vetrelay.client.attachments import AttachmentView, ObjectView
 from vetrelay.client.end import End
 from vetrelay.client.follow import Followed, follow_or_recall, recall
-from vetrelay.client.thread import AttachmentView, EntryView, ObjectView, Thread
+from vetrelay.client.thread import EntryView, Thread
 from vetrelay.errors import Refusal
 from vetrelay.protocol.ids import CaseId, Hash, unb64
 
@@ -51,6 +52,7 @@ def attachment_json(view: AttachmentView) -> dict[str, Any]:
         "size_bytes": view.size_bytes,
         "sha256": hex_of(view.sha256),
         "verdict": view.verdict,
+        "checked_by": view.checked_by,
         "reason": view.reason,
         "notes": list(view.notes),
         "objects": [object_json(part) for part in view.objects],
@@ -105,6 +107,8 @@ def entry_lines(entry: EntryView) -> Iterator[Line]:
 def attachment_lines(view: AttachmentView) -> Iterator[Line]:
     """A file, its state in the words of the screen, and what was done to it."""
     words, style = VERDICTS[view.verdict]
+    if view.checked_by == "sender":
+        words = f"{words}, checked by the sender's own program"
     notes = f" ({', '.join(map(printable, view.notes))})" if view.notes else ""
     yield Line(text=f"{printable(view.name)}  {amount(view.size_bytes)}  {words}{notes}", style=style, indent=2)
     reason = reason_sentence(view.reason)

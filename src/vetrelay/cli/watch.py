@@ -14,11 +14,12 @@ from vetrelay.cli.receive import until_stopped, wait_for_news
 from vetrelay.cli.run import EndCommand, Run
 from vetrelay.cli.terminal import Exit, answer, note, printable
 from vetrelay.cli.words import VERDICTS
+from vetrelay.client.attachments import AttachmentView
 from vetrelay.client.end import End
 from vetrelay.client.fetch import COPIES, save_object
 from vetrelay.client.follow import AWAY
 from vetrelay.client.news import receive as receive_news
-from vetrelay.client.thread import AttachmentView, EntryView, Thread, read_thread
+from vetrelay.client.thread import EntryView, Thread, read_thread
 from vetrelay.errors import SENTENCES, Fault, Refusal
 from vetrelay.inspection.naming import safe_name
 

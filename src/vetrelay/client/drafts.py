@@ -4,13 +4,17 @@ A draft survives in the journal as a sealed note. When the roster moves, the sam
 headers are made anew, uploaded payloads stay as they are (protocol.md section 6).
 """
 
-from typing import Any
+import mimetypes
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import structs
 
 from vetrelay.client.end import End
+from vetrelay.client.folder import folder_name
 from vetrelay.client.follow import Followed
+from vetrelay.client.transfer import SealedFile
 from vetrelay.protocol.envelope import (
     Audience,
     Envelope,
@@ -23,12 +27,17 @@ from vetrelay.protocol.envelope import (
     recipients_of,
     slip_units,
 )
+from vetrelay.protocol.finding import CheckedFiles, Findings, Seen
 from vetrelay.protocol.ids import CaseId, EntryId, EnvelopeId, Hash, PartyId, b64, sha256, unb64
-from vetrelay.protocol.manifest import Content, FileEntry, Findings, Hints, Manifest, Slip, SlipFile, bind, pad
+from vetrelay.protocol.manifest import Content, FileEntry, Hints, Manifest, Slip, SlipFile, bind, pad
 from vetrelay.protocol.roster import Roster
 from vetrelay.protocol.seal import Sealed, seal_bytes, seal_header
 from vetrelay.protocol.signature import sign
 from vetrelay.protocol.statement import VERSION, Body, render
+
+S = TypeVar("S", bound=Seen)
+MAX_FILE_NAME: Final = 255
+MAX_MEDIA_TYPE: Final = 100
 
 
 class DraftObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +57,7 @@ class DraftObject(msgspec.Struct, frozen=True, kw_only=True):
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """Everything an envelope will say. `own` is whose own audience is meant, for verdicts.
 
-    In a draft's findings, a derived object's `h0` still holds its payload's hash: its header is made when it is sealed.
+    In what a draft says of files, a derived object's `h0` still holds its payload's hash: its header is made when it is sealed.
     """
 
     case: CaseId
@@ -81,14 +90,43 @@ def _seal_part(end: End, part: Body, recipients: list[bytes]) -> Sealed:
     return seal_bytes(pad(part), recipients, file_key=end.random_bytes(16), nonce=end.random_bytes(16))
 
 
-def _with_headers(content: Content, refs: dict[Hash, ObjectRef]) -> Content:
-    if not isinstance(content, Findings):
-        return content
-    findings = tuple(
-        structs.replace(finding, derived=tuple(structs.replace(part, h0=refs[part.h0].h0) for part in finding.derived))
-        for finding in content.findings
+def sendable_name(path: Path) -> str:
+    """A file's name, or that of a folder's pack; bytes in it that are no characters become question marks."""
+    return (folder_name(path) if path.is_dir() else path.name).encode("utf-8", "replace").decode()[:MAX_FILE_NAME]
+
+
+def media_type_of(name: str) -> str:
+    """The media type that a file's name speaks of."""
+    return (mimetypes.guess_type(name)[0] or "application/octet-stream")[:MAX_MEDIA_TYPE]
+
+
+def as_object(sealed: SealedFile, *, media: str, name: str, keep_original: bool) -> DraftObject:
+    """A sealed file as an attachment of a draft."""
+    return DraftObject(
+        role="attachment",
+        p=sealed.p,
+        size=sealed.size_bytes,
+        key=b64(sealed.key),
+        plain_sha256=sealed.plain_sha256,
+        plain_size=sealed.plain_bytes,
+        media=media,
+        name=name,
+        keep_original=keep_original,
     )
-    return structs.replace(content, findings=findings)
+
+
+def _with_headers(content: Content, refs: dict[Hash, ObjectRef]) -> Content:
+    def named(seen: S) -> S:
+        derived = tuple(structs.replace(part, h0=refs[part.h0].h0) for part in seen.derived)
+        return structs.replace(seen, derived=derived)
+
+    match content:
+        case Findings():
+            return structs.replace(content, findings=tuple(named(finding) for finding in content.findings))
+        case CheckedFiles():
+            return structs.replace(content, files=tuple(named(file) for file in content.files))
+        case _:
+            return content
 
 
 def _manifest(draft: Draft, refs: dict[Hash, ObjectRef], end: End) -> Manifest:

@@ -1,15 +1,20 @@
 """Saving a file: fetch its payload, check it whole, open it under a safe name, overwrite nothing."""
 
 import asyncio
+import mmap
+import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from vetrelay.client.attachments import AttachmentView, ObjectView
 from vetrelay.client.download import fetch_payload, payload_turn
 from vetrelay.client.end import End
 from vetrelay.client.opening import file_key_of
 from vetrelay.client.plainfile import find_saved, free_path, open_into
-from vetrelay.client.thread import AttachmentView, EntryView, ObjectView
+from vetrelay.client.thread import EntryView
 from vetrelay.errors import Fault, Refusal
+from vetrelay.inspection.outputs import is_sound_copy
 
 __all__ = ["NotSaved", "Saved", "free_path", "save_attachments", "save_object"]
 
@@ -39,7 +44,7 @@ async def save_object(end: End, view: ObjectView, folder: Path) -> Saved:
     """Fetches one object into the folder. An original is written as NAME.unsafe.
 
     Asked again after a kill, what is there already is not written a second time. Raises Fault `home_failed` where the
-    disk is full or the folder cannot be written.
+    disk is full or the folder cannot be written, Refusal `copy_differs` for a copy that is not what its sender says.
     """
     name = view.name + ".unsafe" if view.unsafe else view.name
     try:
@@ -57,9 +62,19 @@ async def _fetched(end: End, view: ObjectView, folder: Path, name: str) -> Path:
     key = file_key_of(end, view.ref)
     payload = await fetch_payload(end, view.ref, label=view.name, unsafe=view.unsafe)
     try:
-        return await asyncio.to_thread(open_into, payload, folder, name, key, plain_sha256=view.sha256)
+        check = partial(_check_copy, view) if view.vouched else None
+        return await asyncio.to_thread(open_into, payload, folder, name, key, plain_sha256=view.sha256, check=check)
     finally:
         payload.unlink(missing_ok=True)
+
+
+def _check_copy(view: ObjectView, descriptor: int) -> None:
+    """What can be checked of a copy that only its sender vouches for. Raises Refusal `copy_differs`."""
+    if os.fstat(descriptor).st_size:
+        with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as content:
+            if is_sound_copy(content, view.name, view.media_type, width_px=view.width or 0, height_px=view.height or 0):
+                return
+    raise Refusal("copy_differs")
 
 
 def _wanted(attachment: AttachmentView, *, original: bool) -> tuple[ObjectView, ...]:

@@ -96,6 +96,11 @@ def seal_folder(end: End, folder: Path, *, label: str) -> SealedFile:
         raise Refusal("too_large") from None
 
 
+def packed(folder: Path) -> Iterator[bytes]:
+    """A folder's files as one ZIP, piece by piece. Raises as `seal_folder` does, PackTooLarge and OSError."""
+    return _packed(files_of(folder))
+
+
 def _packed(files: tuple[FolderFile, ...]) -> Iterator[bytes]:
     writer = PackWriter()
     for file in files:

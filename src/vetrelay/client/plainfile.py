@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -45,11 +45,19 @@ def hash_file(path: Path) -> Hash:
         return b64(hashlib.file_digest(file, "sha256").digest())
 
 
-def open_into(payload: Path, folder: Path, name: str, key: bytes, *, plain_sha256: Hash) -> Path:
+def open_into(
+    payload: Path,
+    folder: Path,
+    name: str,
+    key: bytes,
+    *,
+    plain_sha256: Hash,
+    check: Callable[[int], None] | None = None,
+) -> Path:
     """Opens a payload, already checked as a whole, into a new file of the folder; where it is.
 
-    Raises Refusal `cannot_open` or `binding_differs` (the plaintext is not what its sender signed), OSError. Then
-    nothing of it is left in the folder; nor after a kill, where the file system knows files without a name.
+    `check` looks at the descriptor of the whole plaintext before it gets its name. Raises Refusal `cannot_open` or
+    `binding_differs` (the plaintext is not what its sender signed), what `check` raises, OSError. Then nothing of it is left in the folder; nor after a kill, where the file system knows files without a name.
     """
     descriptor, partial = _new_file(folder)
     try:
@@ -57,6 +65,8 @@ def open_into(payload: Path, folder: Path, name: str, key: bytes, *, plain_sha25
             if _write_opened(payload, out, key) != plain_sha256:
                 raise Refusal("binding_differs")
             out.flush()
+            if check is not None:
+                check(descriptor)
             return _named(descriptor, partial, folder, name)
     finally:
         if partial is not None:

@@ -1,28 +1,27 @@
 """Saying something in a case: text, files, names."""
 
-import mimetypes
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from vetrelay.client.drafts import Draft, DraftObject
+from vetrelay.client.drafts import Draft, DraftObject, as_object, media_type_of, sendable_name
 from vetrelay.client.end import End
 from vetrelay.client.folder import files_of, folder_name, seal_folder
 from vetrelay.client.follow import Followed, check_may_send, follow_or_recall
 from vetrelay.client.notes import wish
 from vetrelay.client.outbox import deliver, deliver_all, promise_envelope
 from vetrelay.client.promises import Outgoing
+from vetrelay.client.selfcheck import check_and_seal
 from vetrelay.client.transfer import SealedFile, seal_file
 from vetrelay.errors import Refusal
-from vetrelay.protocol.envelope import MAX_ATTACHMENTS, SENDS, Audience, EnvelopeClass
+from vetrelay.protocol.envelope import MAX_ATTACHMENTS, SENDS, Audience, EnvelopeClass, recipients_of
+from vetrelay.protocol.finding import MAX_TEXT
 from vetrelay.protocol.ids import CaseId, EntryId, b64
 from vetrelay.protocol.log import Head
 from vetrelay.protocol.manifest import NO_HINTS, Content, Hints, Names, Patient, PersonName, Text
+from vetrelay.protocol.roster import Roster
 
 SAME_WISH_MS: Final = 12 * 60 * 60 * 1000
-MAX_TEXT: Final = 200_000
-MAX_FILE_NAME: Final = 255
-MAX_MEDIA_TYPE: Final = 100
 
 
 def draft_of(
@@ -108,24 +107,23 @@ def _sealed(end: End, path: Path) -> SealedFile:
     return seal_folder(end, path, label=folder_name(path)) if path.is_dir() else seal_file(end, path, label=path.name)
 
 
-def _sendable_name(path: Path) -> str:
-    """A file's name, or that of a folder's pack; bytes in it that are no characters become question marks."""
-    return (folder_name(path) if path.is_dir() else path.name).encode("utf-8", "replace").decode()[:MAX_FILE_NAME]
-
-
-def as_object(sealed: SealedFile, *, media: str, name: str, keep_original: bool) -> DraftObject:
-    """A sealed file as an attachment of a draft."""
-    return DraftObject(
-        role="attachment",
-        p=sealed.p,
-        size=sealed.size_bytes,
-        key=b64(sealed.key),
-        plain_sha256=sealed.plain_sha256,
-        plain_size=sealed.plain_bytes,
-        media=media,
-        name=name,
-        keep_original=keep_original,
+async def _prepared(
+    end: End, roster: Roster, text: str, files: Sequence[Path], *, hints: Hints, keep_original: bool
+) -> tuple[Content, tuple[DraftObject, ...], tuple[SealedFile, ...]]:
+    """The files sealed: as they are for an intake, or checked here and as what was made of them."""
+    if files and roster.ends_inspect:
+        readers = len(recipients_of(roster, "case", sender=end.keyring.party, own=end.keyring.party))
+        checked = await check_and_seal(end, text, files, hints=hints, keep_original=keep_original, readers=readers)
+        return checked.content, checked.objects, checked.sealed
+    if files and not roster.intakes:
+        raise Refusal("no_intake")
+    sealed = tuple(_sealed(end, path) for path in files)
+    names = [sendable_name(path) for path in files]
+    objects = tuple(
+        as_object(made, media=media_type_of(name), name=name, keep_original=keep_original)
+        for name, made in zip(names, sealed, strict=True)
     )
+    return Text(text=text), objects, sealed
 
 
 async def say(  # one use case: one message with its files
@@ -144,8 +142,8 @@ async def say(  # one use case: one message with its files
     It counts as the same until the caller has told the person and said `journal.report`, or for twelve hours once it
     was accepted: from then on the same words are a new message. Words that were promised before go first. Raises
     Refusal `nothing_to_send`, `too_many_files`, `file_unreadable`, `folder_empty`, `folder_too_full`, `too_large`,
-    `text_unreadable`, what the case or the relay refuses; Fault `unreachable` when the relay cannot be reached: the message stands in the outbox and goes with
-    the next verb.
+    `text_unreadable`, where the ends inspect `file_not_sent` (facts: `files`), what the case or the relay refuses; Fault
+    `unreachable` when the relay cannot be reached: the message stands in the outbox and goes with the next verb.
     """
     _check_sayable(text, files)
     intent = _intent(end, case, text, files, hints=hints, keep_original=keep_original)
@@ -157,27 +155,10 @@ async def say(  # one use case: one message with its files
         followed, reached = await follow_or_recall(end, case)
         class_ = speaking_class(followed, end)
         check_may_send(end, followed, reached=reached, class_=class_)
-        if files and not followed.roster.intakes:
-            raise Refusal("no_intake")
-        sealed = tuple(_sealed(end, path) for path in files)
-        objects = tuple(
-            as_object(
-                made,
-                media=(mimetypes.guess_type(_sendable_name(path))[0] or "application/octet-stream")[:MAX_MEDIA_TYPE],
-                name=_sendable_name(path),
-                keep_original=keep_original,
-            )
-            for path, made in zip(files, sealed, strict=True)
+        content, objects, sealed = await _prepared(
+            end, followed.roster, text, files, hints=hints, keep_original=keep_original
         )
-        draft = draft_of(
-            end,
-            case,
-            class_=class_,
-            audience="case",
-            content=Text(text=text),
-            objects=objects,
-            hints=hints,
-        )
+        draft = draft_of(end, case, class_=class_, audience="case", content=content, objects=objects, hints=hints)
         promised = await promise_envelope(end, intent, draft, sealed)
     await deliver_all(end, before=promised.id, uploads=False)  # words keep their order; large files hold nobody up
     return promised, await deliver(end, promised)

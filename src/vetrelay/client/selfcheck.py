@@ -121,7 +121,7 @@ def _opened(end: End, path: Path) -> BinaryIO:
     """A file, or a folder's pack in a file without a name: it is as plain as the folder, and gone when it is closed."""
     if not path.is_dir():
         return path.open("rb")
-    pack = tempfile.TemporaryFile(dir=end.journal.spool)
+    pack = tempfile.TemporaryFile(dir=end.journal.spool)  # noqa: SIM115 - whoever asked for it closes it
     try:
         for piece in packed(path):
             pack.write(piece)
@@ -132,9 +132,7 @@ def _opened(end: End, path: Path) -> BinaryIO:
     return pack
 
 
-def _sealed(
-    end: End, finding: Finding, file: BinaryIO, name: str, packing: Sealing, *, keep_original: bool
-) -> Vouched:
+def _sealed(end: End, finding: Finding, file: BinaryIO, name: str, packing: Sealing, *, keep_original: bool) -> Vouched:
     made = copied(end, finding, packing=packing)
     objects, sealed, original = made.objects, made.sealed, None
     if keep_original or finding.keep_original:

@@ -8,47 +8,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from vetrelay.client.attachments import AttachmentView, attachments_of
 from vetrelay.client.end import End
 from vetrelay.client.follow import Followed, party_of, recall
 from vetrelay.client.journal import LogRow
 from vetrelay.client.names import card_of
 from vetrelay.client.opening import manifest_of
 from vetrelay.errors import Refusal
-from vetrelay.inspection.naming import safe_name
-from vetrelay.protocol.envelope import Envelope, ObjectRef, parse_envelope
-from vetrelay.protocol.ids import CaseId, EntryId, Hash, PartyId, fingerprint
+from vetrelay.protocol.envelope import Envelope, parse_envelope
+from vetrelay.protocol.ids import CaseId, EntryId, PartyId, fingerprint
 from vetrelay.protocol.log import Kind
-from vetrelay.protocol.manifest import FileEntry, Finding, Findings, Names, OpenedManifest, Patient, Text, Unknown
+from vetrelay.protocol.manifest import CheckedFiles, Findings, Names, OpenedManifest, Patient, Text, Unknown
 from vetrelay.protocol.signature import Signed, parse_wire, verify
 
 SPOKEN = frozenset({"message", "reply", "internal", "notice"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectView:
-    """Something that can be saved: a normalized copy, a preview, or the original."""
-
-    role: str
-    name: str
-    media_type: str
-    size_bytes: int
-    sha256: Hash
-    ref: ObjectRef
-    unsafe: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttachmentView:
-    """A file of a message, and what the file check said of it (`pending` until it did)."""
-
-    name: str
-    media_type: str
-    size_bytes: int
-    sha256: Hash
-    verdict: str
-    reason: str | None
-    notes: tuple[str, ...]
-    objects: tuple[ObjectView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,8 +177,8 @@ def _entries(followed: Followed, reading: _Reading) -> Iterator[EntryView]:
             author=author_of(followed, reading.names, envelope) if one.signed else NOBODY,
             sent_at_ms=envelope.sent_at,
             accepted_at_ms=one.row.link.time_ms,
-            text=content.text if isinstance(content, Text) else None,
-            attachments=_attachments(envelope, opened, reading.findings.get(entry)) if opened else (),
+            text=content.text if isinstance(content, Text | CheckedFiles) else None,
+            attachments=attachments_of(envelope, opened, reading.findings.get(entry)) if opened else (),
             problem="newer_version" if isinstance(content, Unknown) else one.fault,
         )
 
@@ -225,52 +198,6 @@ def author_of(followed: Followed, names: dict[PartyId, Names], envelope: Envelop
 def party_label(party: PartyId) -> str:
     """What a party is called before it told its name."""
     return f"party {fingerprint(party)[:9]}" if party else "unknown"
-
-
-def _attachments(
-    envelope: Envelope, opened: OpenedManifest, verdict: tuple[Findings, Envelope] | None
-) -> tuple[AttachmentView, ...]:
-    found = {finding.p: finding for finding in verdict[0].findings} if verdict else {}
-    refs = {ref.p: ref for ref in envelope.of_role("attachment")}
-    derived_refs = {ref.h0: ref for ref in verdict[1].objects} if verdict else {}
-    return tuple(_attachment(entry, refs[entry.p], found.get(entry.p), derived_refs) for entry in opened.files)
-
-
-def _attachment(
-    entry: FileEntry, ref: ObjectRef, finding: Finding | None, derived_refs: dict[Hash, ObjectRef]
-) -> AttachmentView:
-    name = safe_name(entry.name, "")
-    original = ObjectView(
-        role="original",
-        name=name,
-        media_type=entry.media,
-        size_bytes=entry.size,
-        sha256=entry.plain_sha256,
-        ref=ref,
-        unsafe=True,
-    )
-    derived = tuple(
-        ObjectView(
-            role=part.use,
-            name=safe_name(part.name, ""),
-            media_type=part.media,
-            size_bytes=part.size,
-            sha256=part.plain_sha256,
-            ref=derived_refs[part.h0],
-            unsafe=False,
-        )
-        for part in (finding.derived if finding else ())
-    )
-    return AttachmentView(
-        name=name,
-        media_type=finding.media if finding else entry.media,
-        size_bytes=entry.size,
-        sha256=entry.plain_sha256,
-        verdict=finding.code if finding else "pending",
-        reason=finding.reason if finding else None,
-        notes=finding.notes if finding else (),
-        objects=(*derived, original),
-    )
 
 
 def find_entry(thread: Thread, wanted: str) -> EntryView:

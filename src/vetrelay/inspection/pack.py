@@ -134,13 +134,14 @@ class HashedSink:
     """
 
     def __init__(self, sink: Sink | None) -> None:
+        self._in_memory = sink is None
         self._sink: Sink = io.BytesIO() if sink is None else sink
         self._hash = hashlib.sha256()
         self.size_bytes = 0
 
     def write(self, piece: bytes) -> None:
         """The next bytes."""
-        if self.size_bytes + len(piece) > MAX_IN_MEMORY_BYTES and isinstance(self._sink, io.BytesIO):
+        if self.size_bytes + len(piece) > MAX_IN_MEMORY_BYTES and self._in_memory:
             raise PackTooLarge
         self._sink.write(piece)
         self._hash.update(piece)
@@ -153,4 +154,4 @@ class HashedSink:
     @property
     def content(self) -> bytes | None:
         """What was written, if it was kept in memory."""
-        return self._sink.getvalue() if isinstance(self._sink, io.BytesIO) else None
+        return self._sink.getvalue() if self._in_memory and isinstance(self._sink, io.BytesIO) else None

@@ -128,13 +128,13 @@ ROWS: Mapping[Kind, Row] = {
     Kind.WEBP: _MOVING,
     Kind.HEIC: replace(
         _PHOTO,
-        base_seconds=30,  # HEVC costs more than JPEG, and one with transparency kept in full is a large PNG
+        base_seconds=15,  # HEVC costs more than JPEG
         address_space_bytes=2 * GiB,  # libheif holds planes and the interleaved copy at once; threads reserve stacks
         threads=True,  # libde265 fails without one worker thread, even when told to use none
     ),
     Kind.GIF: replace(_MOVING, file_bytes=20 * MiB),
     Kind.BMP: replace(_PHOTO, file_bytes=160 * MiB, base_seconds=20),  # 50 megapixels without compression
-    Kind.AVIF: replace(_PHOTO, base_seconds=30),
+    Kind.AVIF: replace(_PHOTO, base_seconds=30),  # one with transparency, kept in full size, is a large PNG
     Kind.TIFF: replace(_PHOTO, file_bytes=100 * MiB, most=50, base_seconds=120, output_bytes=400 * MiB),
     Kind.PDF: Row(
         file_bytes=50 * MiB,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import msgspec
 
-from vetrelay.config import TypeConfig, TypesConfig
+from vetrelay.config import FileType, FileTypes
 from vetrelay.errors import Fault
 from vetrelay.inspection.kinds import Kind
 from vetrelay.inspection.policy import ROWS, MiB, Row
@@ -32,17 +32,17 @@ KINDS_OF_TYPE: Mapping[str, tuple[Kind, ...]] = {
 """The kinds that one word of `config/intake.toml` speaks of; together they are the whole table."""
 
 
-def tightened(types: TypesConfig) -> Mapping[Kind, Row]:
+def tightened(types: FileTypes) -> Mapping[Kind, Row]:
     """The table with a practice's own words in it. Raises Fault `bad_config`, which names the limit that is too high."""
     rows: dict[Kind, Row] = {}
     for name, kinds in KINDS_OF_TYPE.items():
-        wanted: TypeConfig = getattr(types, name)
+        wanted: FileType = getattr(types, name)
         for kind in kinds:
             rows[kind] = _row(ROWS[kind], wanted, setting=f"types.{name}")
     return rows
 
 
-def _row(row: Row, wanted: TypeConfig, *, setting: str) -> Row:
+def _row(row: Row, wanted: FileType, *, setting: str) -> Row:
     file_bytes = row.file_bytes if wanted.file_mib is None else wanted.file_mib * MiB
     most = row.most if wanted.most is None else wanted.most
     for named, value, shipped in (("file_mib", file_bytes, row.file_bytes), ("most", most, row.most)):

@@ -89,7 +89,10 @@ def serve(channels: Channels, jobs: Mapping[int, JobFunction], *, abilities: Abi
     _await_single_thread()
     gc.collect()
     gc.freeze()  # the child's collector leaves the zygote's objects alone, and so their pages stay shared
-    control.send(abilities.encode(locks.landlock_abi))
+    try:
+        control.send(abilities.encode(locks.landlock_abi))
+    except BrokenPipeError:  # the parent did not wait so long
+        return
     for sequence in itertools.count(1):
         child = kernel.fork_single_threaded()
         if child == 0:

@@ -1,5 +1,6 @@
 """Each decoder gives the numbers that its encoder was given, and refuses a frame of another size."""
 
+import importlib
 import io
 import struct
 from importlib.util import find_spec
@@ -92,3 +93,22 @@ def test_a_jpeg_without_a_mark_keeps_the_colours_that_the_record_names() -> None
     samples, colours = DECODERS[f"{FAMILY}50"](frame_bytes(made, geometry, pixels, 0), geometry)
     assert "RGB" == colours
     assert np.abs(np.asarray(red).astype(int) - samples).max() < 12
+
+
+@NEEDS_IMAGECODECS
+def test_lossless_colours_are_taken_as_stored_whatever_marks_the_frame_bears() -> None:
+    """Some encoders write a photo's mark, by which libjpeg would turn RGB into something else."""
+    imagecodecs = importlib.import_module("imagecodecs")
+    coloured = dicom_samples._COLOURED
+    frame = imagecodecs.jpeg8_encode(coloured, lossless=True)
+    mark = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
+    unmarked = frame[:2] + frame[frame.index(b"\xff\xc3") :]
+    for made in (frame, unmarked, unmarked[:2] + mark + unmarked[2:]):
+        rows = {**dicom_samples._ABOUT, **dicom_samples.described(coloured, b"RGB")}
+        found = read(dicom_samples.record(rows, made, SYNTAXES[f"{FAMILY}70"]))
+        assert found is not None
+        pixels = pixels_of(found)
+        assert pixels is not None
+        geometry = geometry_of(found, pixels)
+        samples, _ = DECODERS[f"{FAMILY}70"](frame_bytes(found, geometry, pixels, 0), geometry)
+        assert np.array_equal(coloured, samples)

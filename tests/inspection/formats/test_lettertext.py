@@ -8,6 +8,7 @@ import pytest
 from vetrelay.inspection.formats.lettertext import body_text, field_text, page_text, transferred
 from vetrelay.inspection.formats.tally import Tally
 from vetrelay.inspection.notes import Note
+from vetrelay.inspection.words import Reason, Unfit
 
 
 @pytest.mark.parametrize(
@@ -16,7 +17,7 @@ from vetrelay.inspection.notes import Note
         ("=?utf-8?q?J=C3=BCrgen?= <a@b.org>", "Jürgen <a@b.org>"),
         ("=?iso-2022-jp?b?GyRCJCIbKEI=?=", "あ"),
         ("=?x-unheard?q?abc?=", "abc"),
-        ("=?utf-8?b?!!!?=", "=?utf-8?b?!!!?="),
+        ("=?utf-8?b?!!!?=", ""),
         ("a\r\n b\x00c", "a b\u2400c"),
         ("=?utf-8?q?=E2=80=AEgpj=2Eexe?=", "[U+202E]gpj.exe"),
         ("=?rot13?q?nop?=", "nop"),
@@ -98,12 +99,18 @@ def test_a_page_becomes_plain_text() -> None:
     assert {Note.REMOTE_CONTENT_REMOVED: 1} == tally.notes()
 
 
-@pytest.mark.parametrize(
-    "page", ["<div>" * 200_000 + "deep", "<" * 500_000, "<!" * 100_000, "<a href='" * 50_000, "&" * 500_000]
-)
+@pytest.mark.parametrize("page", ["<" * 100_000, "<!" * 50_000, "<a href='" * 20_000, "&" * 100_000, "<p>" * 50_000])
 def test_a_page_made_to_tire_its_reader_is_read_all_the_same(page: str) -> None:
-    """Nesting without end, tags without end: some text comes out."""
+    """Tags and signs without end: some text comes out."""
     assert isinstance(page_text(page, Tally()), str)
+
+
+@pytest.mark.parametrize("page", ["<div>" * 1000, "<p><button>" * 1000, "<b><i>" * 1000, "<ul><li>" * 1000])
+def test_a_page_nested_deeper_than_any_is_refused(page: str) -> None:
+    """Each level costs the cleaner more than the last."""
+    with pytest.raises(Unfit) as unfit:
+        page_text(page, Tally())
+    assert Reason.NESTED_TOO_DEEP is unfit.value.reason
 
 
 def test_an_endless_page_is_cut() -> None:

@@ -10,7 +10,6 @@ from vetrelay.inspection.formats import image
 from vetrelay.inspection.formats.motion import thinned
 from vetrelay.inspection.kinds import Kind
 from vetrelay.inspection.outlines import webp
-from vetrelay.inspection.result import Role
 from vetrelay.inspection.words import Reason, Unfit
 
 
@@ -47,19 +46,6 @@ def test_the_whole_lasts_as_long_as_before(frames_ms: list[int]) -> None:
 def prepared() -> None:
     """Pillow's limits, as in the jail."""
     image.prepare()
-
-
-def test_without_a_wish_for_previews_there_are_none() -> None:
-    """Neither of a picture, nor of an animation, nor of pages."""
-    ask = Ask(most=5, preview=False, keep_motion=True)
-    for kind, content in (
-        (Kind.PNG, images.png()),
-        (Kind.WEBP, images.moving_webp()),
-        (Kind.TIFF, picture_types.pages_tiff(2)),
-        (Kind.TIFF, picture_types.deep_tiff(1, 2)),
-    ):
-        outputs = image.normalize(content, kind, ask).outputs
-        assert {Role.RECORD} == {made.role for made in outputs}, kind
 
 
 def test_a_large_animation_is_made_smaller_as_a_photo_is() -> None:

@@ -23,7 +23,7 @@ from vetrelay.inspection.sandbox import Zygote
 from vetrelay.inspection.source import BytesSource
 from vetrelay.inspection.words import Reason, Unfit
 
-WORKER = Path(__file__).parents[1] / "misbehaving_worker.py"
+WORKER = Path(__file__).parents[1] / "papers_worker.py"
 
 
 def rebuilt(content: bytes, ask: Ask = Ask(most=500)) -> Result:  # noqa: B008 - a frozen value
@@ -151,7 +151,7 @@ async def test_aes_256_is_opened_in_a_jail_that_opens_nothing(user: str) -> None
     """The zygote has read from the random device already; a job has what it needs of it in its memory."""
     content = pdfs.locked(6, "")
     row = replace(policy.ROWS[Kind.PDF], preview=True)
-    zygote = await Zygote.start((sys.executable, "-I", str(WORKER), user), "all")
+    zygote = await Zygote.start((sys.executable, "-I", str(WORKER), user), "papers")
     try:
         for _ in range(2):
             with handed_over(BytesSource(content), most_bytes=len(content), head_bytes=0) as handover:

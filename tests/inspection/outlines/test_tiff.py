@@ -67,7 +67,7 @@ def test_only_as_many_pages_as_are_allowed() -> None:
     )
     assert [False, True, False, True] == [page.reduced for page in tiff.pages(copies, most=2)]
     assert Reason.TOO_MANY_PAGES_OF_PICTURES is reason_of(copies, most=1)
-    assert Reason.TOO_MANY_PAGES_OF_PICTURES is reason_of(picture_types.grey_tiff(page_count=4097), most=0)
+    assert Reason.TOO_MANY_PAGES_OF_PICTURES is reason_of(picture_types.grey_tiff(page_count=257), most=0)
 
 
 @pytest.mark.parametrize("goes_on_at", [264, 264 + 2 + 9 * 12 + 4])
@@ -104,6 +104,12 @@ def test_a_chain_that_comes_back_ends_there(goes_on_at: int) -> None:
 def test_what_a_decoder_would_trip_over_is_unfit(changes: dict[int, tuple[int, list[int]]], reason: Reason) -> None:
     """Sizes, packings, strips and tiles, one after the other."""
     assert reason is reason_of(picture_types.grey_tiff(changes))
+
+
+def test_a_directory_longer_than_any_is_damage() -> None:
+    """Nobody has a thousand things to say of a page."""
+    tags = picture_types.grey_page({number: (SHORT, [1]) for number in range(40_000, 41_024)})
+    assert Reason.DAMAGED is reason_of(picture_types.tiff(tags, pixels=bytes(256)))
 
 
 def test_an_old_file_may_leave_out_the_length_of_its_strip() -> None:

@@ -10,7 +10,7 @@ import io
 import struct
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from PIL.JpegImagePlugin import JpegImageFile
@@ -26,6 +26,7 @@ FrameDecoder: TypeAlias = Callable[[bytes, Geometry], tuple[Samples, str]]
 
 _JPEG = "1.2.840.10008.1.2.4."
 _RLE = "1.2.840.10008.1.2.5"
+_AS_STORED = {"colorspace": "rgb", "outcolorspace": "rgb"}
 _J2K_START = b"\xff\x4f\xff\x51"
 # Frames that hold a picture's size: all but DHT, JPG and DAC (ITU-T T.81 table B.1), and JPEG-LS's own (T.87).
 _SIZE_MARKERS = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
@@ -49,7 +50,9 @@ def decoders() -> Mapping[str, FrameDecoder]:
         found |= dict.fromkeys((f"{_JPEG}{number}" for number in (90, 91, 201, 202, 203)), _j2k_with(openjpeg))
     if imagecodecs is not None:
         lossless, near = imagecodecs.jpeg8_decode, imagecodecs.jpegls_decode  # named here: each loads when it is named
-        found |= dict.fromkeys((f"{_JPEG}{number}" for number in (51, 57, 70)), _jpeg_with(lossless))
+        found[f"{_JPEG}51"] = _jpeg_with(lossless)
+        # Lossless JPEG is never turned into other colours; libjpeg would try, by the marks of a photo.
+        found |= dict.fromkeys((f"{_JPEG}{number}" for number in (57, 70)), _jpeg_with(lossless, **_AS_STORED))
         found |= dict.fromkeys((f"{_JPEG}{number}" for number in (80, 81)), _jpeg_with(near))
     return found
 
@@ -108,14 +111,15 @@ def _jpeg(raw: bytes, geometry: Geometry) -> tuple[Samples, str]:
     return samples, "RGB" if samples.ndim == 3 else geometry.colours
 
 
-def _jpeg_with(decode: Callable[..., Samples]) -> FrameDecoder:
+def _jpeg_with(decode: Callable[..., Samples], **for_colours: str) -> FrameDecoder:
     """JPEG that Pillow cannot do. Its numbers come as they are stored, whatever their colours."""
 
     def decoded(raw: bytes, geometry: Geometry) -> tuple[Samples, str]:
         bits = check_coded_size(raw, geometry)
         if bits == 8 and geometry.samples == 3 and raw.find(b"\xff\xc1", 0, 4096) >= 0:
             return _jpeg(raw, geometry)
-        return _signed(decode(raw), geometry, bits), geometry.colours
+        samples = decode(raw, **for_colours) if geometry.samples == 3 else decode(raw)
+        return _signed(samples, geometry, bits), geometry.colours
 
     return decoded
 
@@ -191,9 +195,3 @@ def _check_j2k(raw: bytes, geometry: Geometry) -> tuple[int, bool]:
     if (bottom - top, right - left, samples) != (geometry.rows, geometry.columns, geometry.samples):
         raise Unfit(Reason.DAMAGED)
     return (depth & 0x7F) + 1, depth >> 7 == 1
-
-
-ALL_SYNTAXES: Final = frozenset(
-    {_RLE, *(f"{_JPEG}{number}" for number in (50, 51, 57, 70, 80, 81, 90, 91, 201, 202, 203))}
-)
-"""What can be shown where every library is there."""

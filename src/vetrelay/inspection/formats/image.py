@@ -91,7 +91,7 @@ def _still(content: Content, kind: Kind, outline: Outline, decoder: Decoder, ask
         notes=notes,
         width_px=original_px[0],
         height_px=original_px[1],
-        items=max(1, len(outline.frames_ms)),
+        items=len(outline.frames_ms) if outline.moving else 0,
         captured=told.captured,
         outputs=rendered.outputs,
     )

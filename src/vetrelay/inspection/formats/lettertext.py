@@ -17,9 +17,11 @@ import nh3
 from vetrelay.inspection.formats import marks
 from vetrelay.inspection.formats.tally import Tally
 from vetrelay.inspection.notes import Note
+from vetrelay.inspection.words import Reason, Unfit
 
 MAX_PAGE_CHARS = 2 << 20
 MAX_FIELD_CHARS = 4096
+MAX_NESTING = 256
 _NOT_OF_TEXT = frozenset(
     [
         "base64_codec",
@@ -112,6 +114,35 @@ _OWN_LINE = frozenset(
         "table",
         "tr",
         "ul",
+    ]
+)
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+_CLOSED_BY_THEMSELVES = frozenset(
+    [
+        "area",
+        "base",
+        "br",
+        "col",
+        "dd",
+        "dt",
+        "embed",
+        "hr",
+        "img",
+        "input",
+        "li",
+        "link",
+        "meta",
+        "option",
+        "p",
+        "source",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "track",
+        "wbr",
     ]
 )
 _SPACES = re.compile(r"[ \t\n\xa0]+")
@@ -214,11 +245,15 @@ def field_text(raw: object) -> str:
 
 
 def page_text(page: str, tally: Tally) -> str:
-    """A web page's words as plain text: what it would fetch is counted, what it would run is gone, links are named."""
+    """A web page's words as plain text: what it would fetch is counted, what it would run is gone, links are named.
+
+    Raises Unfit(NESTED_TOO_DEEP).
+    """
     if len(page) > MAX_PAGE_CHARS:
         page = page[:MAX_PAGE_CHARS]
         tally.add(Note.TEXT_SHORTENED)
     tally.add(Note.REMOTE_CONTENT_REMOVED, sum(1 for _ in _REMOTE.finditer(page)))
+    _check_nesting(page)
     clean = nh3.clean(
         page,
         tags=set(_KEPT_TAGS),
@@ -231,6 +266,16 @@ def page_text(page: str, tally: Tally) -> str:
     reader.feed(clean)
     reader.close()
     return reader.text()
+
+
+def _check_nesting(page: str) -> None:
+    """The cleaner looks through all open tags at each new one: a page of nothing but these would keep it for hours."""
+    depth = 0
+    for found in _TAG.finditer(page):
+        if found[2].lower() not in _CLOSED_BY_THEMSELVES:
+            depth = max(0, depth - 1) if found[1] else depth + 1
+            if depth > MAX_NESTING:
+                raise Unfit(Reason.NESTED_TOO_DEEP)
 
 
 class _PageReader(HTMLParser):
@@ -279,7 +324,12 @@ class _PageReader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._link and len(self._said) < MAX_FIELD_CHARS:
             self._said += data
-        self._pieces.append(data if self._as_it_stands else _SPACES.sub(" ", data))
+        if not self._as_it_stands:
+            data = _SPACES.sub(" ", data)
+            if not self._pieces or self._pieces[-1].endswith((" ", "\n", "\t")):
+                data = data.lstrip(" ")
+        if data:
+            self._pieces.append(data)
 
     def _break(self, tag: str) -> None:
         if tag in _OWN_LINE:
@@ -287,9 +337,9 @@ class _PageReader(HTMLParser):
 
     def text(self) -> str:
         """The words, no more than one blank line at a time."""
-        lines = (line.rstrip() for line in "".join(self._pieces).split("\n"))
-        joined: list[str] = []
-        for line in lines:
-            if line.strip("> ") or (joined and joined[-1].strip("> ")):
-                joined.append(line.lstrip(" ") if not self._as_it_stands else line)
-        return "\n".join(joined).strip("\n")
+        lines: list[str] = []
+        for line in "".join(self._pieces).split("\n"):
+            kept = line.rstrip() if line.strip("> ") else ""
+            if kept or (lines and lines[-1]):
+                lines.append(kept)
+        return "\n".join(lines).strip("\n")

@@ -7,15 +7,17 @@ its strips or tiles, and that each of them lies within the file.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from vetrelay.inspection.outlines.outline import Content, check_size
 from vetrelay.inspection.policy import MAX_PIXELS, MAX_SIDE_PX
 from vetrelay.inspection.words import Reason, Unfit
 
-# However many pages are allowed, nobody walks more directories than this.
-_MOST_DIRECTORIES = 4096
-_MOST_VALUES = 1 << 20
+# However many pages are allowed, nobody walks more directories than this, or longer ones: the decoder does it again.
+_MOST_DIRECTORIES = 256
+_MOST_TAGS = 1024
+_MOST_VALUES = 1 << 21
 _BYTES_OF_TYPE = {1: 1, 3: 2, 4: 4, 13: 4, 16: 8, 18: 8}
 
 _SUBFILE, _WIDTH, _HEIGHT, _DEPTH, _PACKING, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
@@ -31,6 +33,7 @@ _PHOTOMETRICS = frozenset({_WHITE_IS_ZERO, _GREY, _RGB, _PALETTE, _CMYK, _YCBCR}
 _RAW_PHOTOMETRICS = frozenset({32803, 34892})
 _DEPTHS = frozenset({1, 2, 4, 8, 12, 16, 32})
 _MOST_SAMPLES = 6
+_SMALLEST_TILE_PX = 16  # section 15: a multiple of it
 _REDUCED, _MASK = 1, 4
 _UPRIGHT = 1
 _WIDE = 8  # orientations from 5 on lie on their side
@@ -112,6 +115,8 @@ def _directory(reader: _Reader, position: int) -> tuple[Mapping[int, _Tag], int]
     count_bytes, entry_bytes, inline_bytes = (8, 20, 8) if reader.big else (2, 12, 4)
     count = reader.number(position, count_bytes)
     position += count_bytes
+    if count > _MOST_TAGS:
+        raise Unfit(Reason.DAMAGED)
     if position + count * entry_bytes + inline_bytes > len(reader.content):
         raise Unfit(Reason.INCOMPLETE)
     tags: dict[int, _Tag] = {}
@@ -172,8 +177,8 @@ def _check_pieces(reader: _Reader, tags: Mapping[int, _Tag], size_px: tuple[int,
     separate = next(_values(reader, tags.get(_PLANES)), 1) == 2
     across, down = (-(-side // piece) for side, piece in zip(size_px, piece_px, strict=True))
     wanted = across * down * (samples if separate else 1)
-    offsets = list(_values(reader, tags.get(_TILE_OFFSETS if tiled else _STRIP_OFFSETS)))
-    lengths = list(_values(reader, tags.get(_TILE_BYTES if tiled else _STRIP_BYTES)))
+    offsets = list(islice(_values(reader, tags.get(_TILE_OFFSETS if tiled else _STRIP_OFFSETS)), wanted))
+    lengths = list(islice(_values(reader, tags.get(_TILE_BYTES if tiled else _STRIP_BYTES)), wanted))
     # Some old writers leave out the length of a single unpacked strip.
     row_bytes = (piece_px[0] * (1 if separate else samples) * max(depths) + 7) // 8
     if not lengths and len(offsets) == 1 and packing == _UNPACKED:
@@ -193,7 +198,7 @@ def _piece_px(reader: _Reader, tags: Mapping[int, _Tag], size_px: tuple[int, int
         return size_px[0], min(size_px[1], max(1, next(_values(reader, tags.get(_STRIP_ROWS)), size_px[1])))
     width_px = next(_values(reader, tags.get(_TILE_WIDTH)), 0)
     height_px = next(_values(reader, tags.get(_TILE_HEIGHT)), 0)
-    if not width_px or not height_px:
+    if min(width_px, height_px) < _SMALLEST_TILE_PX:
         raise Unfit(Reason.DAMAGED)
     # A tile of a large picture is far smaller than it, and one of a small picture hardly larger.
     if width_px > MAX_SIDE_PX or height_px > MAX_SIDE_PX or width_px * height_px > MAX_PIXELS:
