@@ -5,14 +5,9 @@ Everything runs as it would in a practice: real processes, real HTTP on loopback
 """
 
 import base64
-import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,11 +15,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from vetrelay.cli.demo_files import NOTE_TO_VET, send_records
 from vetrelay.cli.demo_pictures import Secrets, make_photos, metadata_left
+from vetrelay.cli.demo_records import RecordSecrets
+from vetrelay.cli.demo_stage import Demo, checked_files, end_gateway, start_gateway
 
-READY_SECONDS: Final = 60
-VERDICT_SECONDS: Final = 90
-MOST_SHOWN_CHARS: Final = 34
 NAMES: Final = ("marzipanpaw.jpg", "thistlewound.jpg", "quincetoes.jpg")
 TITLE: Final = "Bramblewick limps since the zephyrhill walk"
 TEXT: Final = (
@@ -42,72 +37,13 @@ CANARIES: Final = (
     *("Oleander", "Wrenfield", "marzipanpaw", "thistlewound", "quincetoes", "Pixelhaus", "SN-7741-VETCANARY"),
     *("Fennimore family phone", "taken-at-home-comment", "swollen", "lukewarm", "tonight", "practice tomorrow"),
     *("have seen him", "half of his", "slept under", "stepped on", "Temperature 39", "Should we come", "keep Bramb"),
-    *("rinse the", "Dr. Oleander", "limps since", "spot with", "gave no"),
+    *("rinse the", "Dr. Oleander", "limps since", "spot with", "gave no", "Prior Author Canary", "script-canary-7"),
+    *("PRIVATE-CANARY-9", "+52.5211+013.4099/", "earlier clinic", "left front paw"),
+)
+CANARIES_IN_RECORDS: Final = RecordSecrets(
+    author="Prior Author Canary", script="script-canary-7", private_tag="PRIVATE-CANARY-9", place="+52.5211+013.4099/"
 )
 MEDICAL_LINE: Final = "VetRelay is not for emergencies: call your clinic or an emergency clinic."
-
-
-@dataclass
-class Demo:
-    """One run: its folder, its gateway, and what did not hold."""
-
-    folder: Path
-    console: Console
-    gateway: subprocess.Popen[bytes] | None = None
-    url: str = ""
-    failures: list[str] = field(default_factory=list)
-
-    def run(self, who: str, *words: str) -> str:
-        """One command of one person, shown as it would be typed; its standard output."""
-        shown = " ".join(_shown(word) for word in words)
-        self.console.print(f"{who:>8}  vetrelay {shown}", style="cyan", markup=False, soft_wrap=True)
-        done = subprocess.run(  # noqa: S603  # our own program
-            [sys.executable, "-m", "vetrelay.cli.main", "--home", str(self.folder / who), *words],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            self.failures.append(f"`vetrelay {words[0]}` of {who} ended with {done.returncode}")
-            self.console.print(done.stderr, markup=False)
-        return done.stdout
-
-    def json(self, who: str, *words: str) -> Any:
-        """The same, for a command's `--json`."""
-        out = self.run(who, *words, "--json")
-        return json.loads(out) if out else {}
-
-    def hold(self, claim: str, *, true: bool) -> None:
-        """Says a claim and whether it held."""
-        self.console.print(f"  [{'green]✓' if true else 'red]✗'} {claim}[/]")
-        if not true:
-            self.failures.append(claim)
-
-
-def _shown(word: str) -> str:
-    """A word of a command line, short enough for one line of the story."""
-    if Path(word).is_absolute():
-        return "/".join(("…", *Path(word).parts[-2:]))
-    short = word if len(word) <= MOST_SHOWN_CHARS else f"{word[: MOST_SHOWN_CHARS - 1]}…"
-    return f"'{short}'" if " " in word else short
-
-
-def start_gateway(demo: Demo) -> dict[str, Any]:
-    """`vetrelay up` in the demo's folder, until it is ready."""
-    data = demo.folder / "gateway"
-    log = (demo.folder / "gateway.log").open("wb")
-    demo.gateway = subprocess.Popen(  # noqa: S603  # our own program
-        [sys.executable, "-m", "vetrelay.cli.main", "up", "--data", str(data), "--listen", "127.0.0.1:0"],
-        stdout=log,
-        stderr=log,
-    )
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline and demo.gateway.poll() is None:
-        if (data / "ready.json").exists():
-            ready: dict[str, Any] = json.loads((data / "ready.json").read_text())
-            return ready
-        time.sleep(0.1)
-    raise click.ClickException(f"the gateway did not start; its last words are in {demo.folder / 'gateway.log'}")
 
 
 def set_up(demo: Demo, ready: dict[str, Any]) -> str:
@@ -127,7 +63,8 @@ def set_up(demo: Demo, ready: dict[str, Any]) -> str:
     )
     for offer in ready["offers"]:
         demo.run("vet", "clinic", "adopt", offer)
-    case = demo.run("vet", "case", "open", "--title", TITLE).split()[-1]
+    about = ("--animal", "Bramblewick", "--species", "dog", "--owner", "Fennimore")
+    case = demo.run("vet", "case", "open", "--title", TITLE, *about).split()[-1]
     link = demo.run("vet", "case", "invite", case).split()[-1]
     demo.run("owner", "case", "join", link, "--name", "Fennimores")
     return case
@@ -143,21 +80,7 @@ def send_photos(demo: Demo, case: str) -> tuple[list[Path], dict[str, Any]]:
     )
     photos = make_photos(demo.folder / "pictures" / "before", NAMES, secrets)
     demo.run("owner", "send", case, "--text", TEXT, *(str(path) for path in photos))
-    deadline = time.monotonic() + VERDICT_SECONDS
-    while True:
-        subprocess.run(  # noqa: S603  # our own program; exit 4 means that nothing was new
-            [sys.executable, "-m", "vetrelay.cli.main", "--home", str(demo.folder / "vet"), "receive", "--wait", "5"],
-            capture_output=True,
-            check=False,
-        )
-        thread: dict[str, Any] = demo.json("vet", "read", case)
-        spoken = [entry for entry in thread.get("entries", []) if entry["attachments"]]
-        files = spoken[0]["attachments"] if spoken else []
-        if files and all(file["verdict"] != "pending" for file in files):
-            return photos, spoken[0]
-        if time.monotonic() > deadline:
-            demo.hold("the file check answered in time", true=False)
-            return photos, {}
+    return photos, checked_files(demo, case, 0)
 
 
 def check_photos(demo: Demo, case: str, entry: dict[str, Any], photos: list[Path]) -> None:
@@ -183,7 +106,7 @@ def answer(demo: Demo, case: str) -> None:
     demo.run("owner", "receive", "--wait", "5")
     thread = demo.json("owner", "read", case)
     texts = [entry["text"] for entry in thread.get("entries", [])]
-    demo.hold("the owner reads the answer, word for word", true=texts == [TEXT, ANSWER])
+    demo.hold("the owner reads the answer, word for word", true=texts == [TEXT, NOTE_TO_VET, ANSWER])
     for who in ("owner", "vet"):
         verified = demo.json(who, "verify", case)
         demo.hold(f"{who}: every signature, link and seal verifies from scratch", true=verified.get("problems") == [])
@@ -245,6 +168,7 @@ def play(demo: Demo) -> None:
     case = set_up(demo, start_gateway(demo))
     photos, entry = send_photos(demo, case)
     check_photos(demo, case, entry, photos)
+    send_records(demo, case, CANARIES_IN_RECORDS)
     answer(demo, case)
     show(demo, case, entry)
     words, found, searched = search_gateway(demo)
@@ -271,9 +195,7 @@ def main(*, check: bool, folder: Path | None) -> None:
         if not check:
             stay(demo)
     finally:
-        if demo.gateway is not None and demo.gateway.poll() is None:
-            demo.gateway.send_signal(signal.SIGTERM)
-            demo.gateway.wait(timeout=30)
+        end_gateway(demo)
     if demo.failures:
         demo.console.print("\nDid not hold:", *demo.failures, sep="\n  ")
         sys.exit(1)

@@ -56,12 +56,12 @@ def make_study(folder: Path, patient: str, owner: str, secrets: RecordSecrets) -
 
 def _slice(number: int, patient: str, owner: str, secrets: RecordSecrets) -> Any:
     from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+    from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
     image = Dataset()
     image.file_meta = FileMetaDataset()
     image.file_meta.MediaStorageSOPClassUID = image.SOPClassUID = CTImageStorage
-    image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID = f"{_UID_ROOT}.1.1.{number}"
+    image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID = UID(f"{_UID_ROOT}.1.1.{number}")
     image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     image.StudyInstanceUID, image.SeriesInstanceUID = f"{_UID_ROOT}.1", f"{_UID_ROOT}.1.1"
     image.PatientName, image.PatientID, image.ResponsiblePerson = patient, "4711", owner
@@ -107,7 +107,7 @@ def make_video(path: Path, secrets: RecordSecrets) -> Path:
         stream.width, stream.height, stream.pix_fmt = *VIDEO_PX, "yuv420p"
         stream.time_base = Fraction(1, FRAMES_PER_SECOND)
         for picture in _frames():
-            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
+            container.mux(stream.encode(av.VideoFrame.from_image(picture)))  # type: ignore[no-untyped-call]  # av says no type
         container.mux(stream.encode(None))
     return path
 

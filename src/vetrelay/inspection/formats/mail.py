@@ -8,7 +8,7 @@ import re
 from email.message import Message
 
 from vetrelay.inspection.ask import Ask
-from vetrelay.inspection.formats import lettertext, marks
+from vetrelay.inspection.formats import lettertext, marks, pagetext
 from vetrelay.inspection.formats.letterparts import Part, take_apart
 from vetrelay.inspection.formats.tally import Tally
 from vetrelay.inspection.kinds import KIND_BY_MEDIA_TYPE, KINDS, Kind
@@ -66,6 +66,7 @@ _PLAIN_SAMPLE = (
 def prepare() -> None:
     """Loads the encodings and walks what a letter walks."""
     lettertext.prepare()
+    pagetext.prepare()
 
 
 def samples() -> tuple[bytes, ...]:
@@ -134,7 +135,7 @@ class _Reader:
             if part.media_type != "text/html":
                 return text
             self.tally.add(Note.SHOWN_AS_TEXT)
-            return lettertext.page_text(text, self.tally)
+            return pagetext.page_text(text, self.tally)
         self._put_aside(part)
         return ""
 

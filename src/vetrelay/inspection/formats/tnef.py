@@ -14,7 +14,7 @@ from tnefparse import properties
 from tnefparse.tnef import TNEF, TNEFAttachment, TNEFObject
 
 from vetrelay.inspection.ask import Ask
-from vetrelay.inspection.formats import compressedrtf, lettertext
+from vetrelay.inspection.formats import compressedrtf, lettertext, pagetext
 from vetrelay.inspection.formats.mail import letter
 from vetrelay.inspection.formats.tally import Tally
 from vetrelay.inspection.kinds import Kind
@@ -107,7 +107,7 @@ def _read(opened: TNEF, kind: Kind) -> Result:
     words, parts = _text(opened.body, charset), []
     if not words.strip() and opened.htmlbody:
         tally.add(Note.SHOWN_AS_TEXT)
-        words = lettertext.page_text(_text(opened.htmlbody, charset), tally)
+        words = pagetext.page_text(_text(opened.htmlbody, charset), tally)
     elif not words.strip() and opened._rtfbody:  # noqa: SLF001 - its public name needs a package that we do without
         content = compressedrtf.unpacked(opened._rtfbody)  # noqa: SLF001 - as above
         parts.append(RawPart(name="letter.rtf", media_type="application/rtf", content=content))
