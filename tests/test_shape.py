@@ -35,6 +35,7 @@ CHAPTERS = {
 # Modules whose wire form, if they have one, is told in another's chapter.
 PART_OF = {
     "derive": "invitation",
+    "finding": "manifest",
     "identity": "party",
     "partystate": "party",
     "roster": "authority",

@@ -22,8 +22,10 @@ from tests.inspection.misbehaving_worker import EMPTY
 from vetrelay.inspection.frames import Request
 from vetrelay.inspection.handover import handed_over
 from vetrelay.inspection.inspect import Inspector, Settings
-from vetrelay.inspection.policy import NORMALIZED_SIDE_PX, PREVIEW_SIDE_PX, limits_for
+from vetrelay.inspection.kinds import Kind
+from vetrelay.inspection.policy import NORMALIZED_SIDE_PX, PREVIEW_SIDE_PX, ROWS, limits_of
 from vetrelay.inspection.sandbox import Zygote
+from vetrelay.inspection.source import BytesSource
 
 LIMITS = {"empty_job_median_ms": 3.0, "empty_job_p95_ms": 3.0, "photo_over_bare_pillow": 1.15}
 WORKER = Path(__file__).resolve().parents[1] / "inspection" / "misbehaving_worker.py"
@@ -57,15 +59,15 @@ def bare_pillow(content: bytes) -> list[bytes]:
     return made
 
 
-async def empty_jobs(*, pause_seconds: float) -> list[float]:
+async def empty_jobs(*, load: str, pause_seconds: float) -> list[float]:
     """Milliseconds of each of many empty jobs, sorted: hand over, lock down, answer."""
-    zygote = await Zygote.start((sys.executable, "-I", str(WORKER), "plain"), "pictures")
+    zygote = await Zygote.start((sys.executable, "-I", str(WORKER), "all-formats"), load)
     spent = []
     for _ in range(EMPTY_JOBS):
         await asyncio.sleep(pause_seconds)
         begin = perf_counter()
-        with handed_over(b"x", most_bytes=1, head_bytes=1) as handover:
-            request = Request(job=EMPTY, argument=0, size_bytes=1, limits=limits_for(b""))
+        with handed_over(BytesSource(b"x"), most_bytes=1, head_bytes=1) as handover:
+            request = Request(job=EMPTY, size_bytes=1, limits=limits_of(ROWS[Kind.JPEG], size_bytes=1))
             await zygote.run(request, handover.descriptor)
         spent.append((perf_counter() - begin) * 1000)
     await zygote.close()
@@ -88,13 +90,17 @@ async def photos() -> tuple[float, float]:
 
 
 async def _measure() -> dict[str, float]:
-    idle = await empty_jobs(pause_seconds=PAUSE_SECONDS)
-    busy = await empty_jobs(pause_seconds=0)
+    idle = await empty_jobs(load="pictures", pause_seconds=PAUSE_SECONDS)
+    busy = await empty_jobs(load="pictures", pause_seconds=0)
+    full_idle = await empty_jobs(load="all", pause_seconds=PAUSE_SECONDS)
+    full_busy = await empty_jobs(load="all", pause_seconds=0)
     bare_ms, jail_ms = await photos()
     return {
         "empty_job_median_ms": statistics.median(idle),
         "empty_job_p95_ms": idle[int(len(idle) * 0.95)],
         "empty_job_back_to_back_median_ms": statistics.median(busy),
+        "empty_full_job_median_ms": statistics.median(full_idle),
+        "empty_full_job_back_to_back_median_ms": statistics.median(full_busy),
         "photo_bare_pillow_ms": bare_ms,
         "photo_jail_ms": jail_ms,
         "photo_over_bare_pillow": jail_ms / bare_ms,

@@ -100,7 +100,9 @@ def sent_files(words: list[str], mine: Path) -> list[Path]:
 async def _journey(here: People, words: list[str], files: list[Path], mine: Path) -> list[str]:
     """Words and files both ways, saved, and everything that can go wrong; the tracebacks of what did."""
     told: list[str] = []
-    promised, _ = await say(here.owner, here.case, text=" ".join(words[9:14]), files=files, hints=replace(NO_HINTS, purpose="skin"))
+    promised, _ = await say(
+        here.owner, here.case, text=" ".join(words[9:14]), files=files, hints=replace(NO_HINTS, purpose="skin")
+    )
     here.owner.journal.report(promised.id)
     entry = await _checked(here)
     assert ["clean", "held"] == [view.verdict for view in entry.attachments]

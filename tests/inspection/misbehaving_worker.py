@@ -260,6 +260,7 @@ def with_an_open_door() -> None:
 
 BEFORE: Mapping[str, Callable[[], None]] = {
     "plain": lambda: None,
+    "all-formats": lambda: None,
     "nobody": lambda: None,
     "no-libmagic": without_libmagic,
     "no-heic": without_heic,
@@ -271,7 +272,8 @@ AFTER: Mapping[str, Callable[[], None]] = {"nobody": as_nobody}
 def main(variant: str, arguments: list[str]) -> None:
     """As the real worker's `main`, with more jobs."""
     BEFORE[variant]()
-    tools = worker.prepare("pictures")  # whatever is asked for: these tests need a jail, not every format
+    # Whatever is asked for: most tests need a jail, not every format.
+    tools = worker.prepare(arguments[2] if variant == "all-formats" else "pictures")
     real = worker.jobs_with(tools)
 
     def inspect_job(task: zygote.Task) -> Iterable[bytes]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import itertools
 import sys
 import zipfile
 from collections.abc import Awaitable, Callable
@@ -34,9 +33,11 @@ def pack(members: int) -> bytes:
 
 async def until(is_so: Callable[[], bool]) -> None:
     """Returns when it is so; pytest's own limit ends a wait for what never is."""
-    looks = itertools.repeat(0.01)
-    while not is_so():
-        await asyncio.sleep(next(looks))
+    for _ in range(3000):
+        if is_so():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never was so")
 
 
 async def test_a_small_photo_waits_for_no_more_than_one_job_of_each_core() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from vetrelay.client.parties import adopt, machine_offer
 from vetrelay.client.say import say
 from vetrelay.errors import Fault
 from vetrelay.intake.collect import collect
+from vetrelay.intake.intake import Intake
 from vetrelay.intake.jobs import Job, JobTable
 from vetrelay.intake.leases import LOOK_AGAIN_SECONDS, Leases, TakenElsewhere
 
@@ -133,3 +135,32 @@ async def test_a_relay_that_is_away_is_a_fault_of_the_attempt(pair: Pair) -> Non
     assert "unreachable" == fault.value.code
     await pair.leases[0].give_all_back(away)
     assert set() == pair.leases[0]._held.keys()
+
+
+def intake_of(end: End, leases: Leases) -> Intake:
+    """An intake as far as its claims go."""
+    nothing: Any = None
+    return Intake(
+        end=end,
+        inspector=nothing,
+        jobs=nothing,
+        hands=nothing,
+        leases=leases,
+        scanner=None,
+        checkpoint=nothing,
+        wait_seconds=0,
+        rotate_ms=0,
+        clinic_patience=1,
+    )
+
+
+async def test_an_intake_that_is_alone_asks_nobody(pair: Pair) -> None:
+    """It works as fast as if there were no leases: here the relay is away, and it claims its jobs all the same."""
+    clinic = await pair.town.kept("clinic")
+    away = await pair.town.again(pair.ends[0], url="http://127.0.0.1:9")
+    job = pair.jobs[0]
+    with pytest.raises(Fault):
+        await intake_of(away, pair.leases[0]).claim(job)
+    await adopt(clinic, machine_offer(pair.ends[0].keyring, "intake"))
+    await follow(pair.ends[0], job.case)
+    await intake_of(away, pair.leases[0]).claim(job)

@@ -41,7 +41,12 @@ async def test_a_photo_arrives_upright_and_without_its_place(here: Practice, tmp
 
 async def test_every_file_of_a_message_gets_its_own_word(here: Practice) -> None:
     """One verdict for all: a photo is clean, an old document goes on sealed, a cut photo is refused; none stops another."""
-    files = {"paw.jpg": photo(), "blood values.doc": OLD_DOCUMENT, "cut.jpg": photo()[:3000], "page.jpg": b"<html>hello</html>"}
+    files = {
+        "paw.jpg": photo(),
+        "blood values.doc": OLD_DOCUMENT,
+        "cut.jpg": photo()[:3000],
+        "page.jpg": b"<html>hello</html>",
+    }
     async with visit(here, "four files") as case:
         entry = await case.checked(await case.send(files))
     assert [

@@ -43,6 +43,7 @@ BENCHES: Final = (
         quick="measure(64 * 1024 * 1024)",
     ),
     Bench(name="inspection", module="bench_inspection", what="the jail against bare Pillow"),
+    Bench(name="records", module="bench_records", what="PDF and DICOM against the bare libraries, and a long queue"),
     Bench(
         name="intake",
         module="bench_intake",
@@ -65,8 +66,20 @@ FLOORS: Final[Mapping[tuple[str, str], Floor]] = {
     ("age", "seal_with_hashes"): Floor(what="sealing with both hashes, of the bare AEAD's speed", must=0.15, aim=0.3),
     ("age", "open_with_hashes"): Floor(what="opening with both hashes, of the bare AEAD's speed", must=0.15, aim=0.3),
     ("inspection", "empty_job_median_ms"): Floor(what="an empty job in the jail, ms", must=3, at_most=True),
+    ("inspection", "empty_full_job_median_ms"): Floor(
+        what="an empty job with every decoder loaded, ms", must=10, at_most=True
+    ),
     ("inspection", "photo_over_bare_pillow"): Floor(
         what="12-megapixel photo in the jail, times bare Pillow", must=1.15, at_most=True
+    ),
+    ("records", "pdf_over_bare"): Floor(
+        what="20-page PDF, jailed and sealed, times bare pikepdf and pdfium", must=1.2, at_most=True
+    ),
+    ("records", "dicom_over_bare"): Floor(
+        what="10 MB X-ray, jailed and sealed, times bare pydicom", must=1.2, at_most=True
+    ),
+    ("records", "queue_cores_busy"): Floor(
+        what="cores at work in jails during a queue of 200 files", must=0.8, aim=0.9
     ),
     ("intake", "ratio"): Floor(
         what="12-megapixel photo, accepted to published, times bare Pillow", must=1.5, at_most=True

@@ -113,22 +113,25 @@ async def read(end: End, case: str, *, as_json: bool) -> None:
 @click.argument("envelope", metavar="MESSAGE", type=IdText())
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Folder to write into.")
 @click.option("--original", is_flag=True, help="The unsafe originals, as NAME.unsafe, instead of the checked copies.")
+@click.option("--previews", is_flag=True, help="With the checked copies also the small pictures made of them.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @with_end
-async def save(end: End, case: str, envelope: str, *, out: Path, original: bool, as_json: bool) -> int:
+async def save(end: End, case: str, envelope: str, *, out: Path, original: bool, previews: bool, as_json: bool) -> int:
     """Save the files of a message: the checked copies. Nothing is overwritten.
 
     \b
     Example:
       vetrelay save 8fK2xQ mR3bV0cJ5nq0tXW2yD7hKg --out ~/luna
     """
+    if original and previews:
+        raise click.UsageError("--previews are of the checked copies; leave out --original")
     found = find_case(end, case)
     entry = find_entry(read_thread(end, found, await freshest(end, found)), envelope)
     if entry.problem:
         raise Refusal(entry.problem)
     if not entry.attachments:
         raise Refusal("no_files")
-    saved, missed = await save_attachments(end, entry, out, original=original)
+    saved, missed = await save_attachments(end, entry, out, original=original, previews=previews)
     if as_json:
         answer_json({"saved": [_saved_json(one) for one in saved], "missed": [_missed_json(one) for one in missed]})
     else:

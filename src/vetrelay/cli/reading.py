@@ -1,16 +1,32 @@
 """Reading a case: the freshest state that can be had, the JSON form, and the page for a person."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
+
+from msgspec import structs
 
 from vetrelay.cli.terminal import Line, note, printable
-from vetrelay.cli.words import ROLES, VERDICTS, amount, local, problem_sentence, reason_sentence, utc
-from vetrelay.client.attachments import AttachmentView, ObjectView
+from vetrelay.cli.words import (
+    LEFT_OUT,
+    ROLES,
+    VERDICTS,
+    amount,
+    count,
+    length,
+    local,
+    problem_sentence,
+    reason_sentence,
+    utc,
+)
+from vetrelay.client.attachments import AttachmentView, Content, ObjectView
 from vetrelay.client.end import End
 from vetrelay.client.follow import Followed, follow_or_recall, recall
 from vetrelay.client.thread import EntryView, Thread
 from vetrelay.errors import Refusal
+from vetrelay.protocol.finding import Member
 from vetrelay.protocol.ids import CaseId, Hash, unb64
+
+MOST_MEMBERS_SHOWN: Final = 20
 
 
 async def freshest(end: End, case: CaseId) -> Followed:
@@ -55,7 +71,22 @@ def attachment_json(view: AttachmentView) -> dict[str, Any]:
         "checked_by": view.checked_by,
         "reason": view.reason,
         "notes": list(view.notes),
+        "items": view.content.items,
+        "duration_ms": view.content.duration_ms,
+        "patient": None if view.content.patient is None else structs.asdict(view.content.patient),
+        "members": [member_json(member) for member in view.content.members],
         "objects": [object_json(part) for part in view.objects],
+    }
+
+
+def member_json(member: Member) -> dict[str, Any]:
+    """One file in a pack or a letter."""
+    return {
+        "name": member.name,
+        "media_type": member.media,
+        "verdict": member.code,
+        "reason": member.reason,
+        "notes": list(member.notes),
     }
 
 
@@ -105,15 +136,48 @@ def entry_lines(entry: EntryView) -> Iterator[Line]:
 
 
 def attachment_lines(view: AttachmentView) -> Iterator[Line]:
-    """A file, its state in the words of the screen, and what was done to it."""
+    """A file, its state in the words of the screen, what was done to it, and what of a pack is not ready."""
     words, style = VERDICTS[view.verdict]
     if view.checked_by == "sender":
         words = f"{words}, checked by the sender's own program"
     notes = f" ({', '.join(map(printable, view.notes))})" if view.notes else ""
-    yield Line(text=f"{printable(view.name)}  {amount(view.size_bytes)}  {words}{notes}", style=style, indent=2)
+    size = ", ".join((amount(view.size_bytes), *_extent(view.media_type, view.content)))
+    yield Line(text=f"{printable(view.name)}  {size}  {words}{notes}", style=style, indent=2)
     reason = reason_sentence(view.reason)
     if reason:
         yield Line(text=printable(reason), style="quiet", indent=4)
+    yield from _left_out_lines(view.content)
+
+
+def _extent(media_type: str, content: Content) -> Iterator[str]:
+    """How much a file is to look through: 12 pages, 0:42."""
+    noun = _noun(media_type, content)
+    # That a photo is one picture goes without saying; a document of one page says so.
+    if content.items and noun and (content.items > 1 or noun in {"page", "file"}):
+        yield count(content.items, noun)
+    if content.duration_ms and content.duration_ms >= 1000:
+        yield length(content.duration_ms)
+
+
+def _noun(media_type: str, content: Content) -> str:
+    """What `items` counts in a file of this type; empty where nothing is said of it."""
+    if content.members:
+        return "file"
+    if media_type.startswith("image/"):
+        return "picture"
+    return {"application/pdf": "page", "application/dicom": "picture"}.get(media_type, "")
+
+
+def _left_out_lines(content: Content) -> Iterator[Line]:
+    """The files of a pack or a letter that are not simply ready, each with the reason."""
+    unready = [member for member in content.members if member.code in LEFT_OUT]
+    for member in unready[:MOST_MEMBERS_SHOWN]:
+        reason = reason_sentence(member.reason)
+        why = f": {printable(reason)}" if reason else ""
+        yield Line(text=f"{printable(member.name)}  {LEFT_OUT[member.code]}{why}", style="warn", indent=4)
+    more = len(unready) - MOST_MEMBERS_SHOWN
+    if more > 0:
+        yield Line(text=f"and {more} more", style="quiet", indent=4)
 
 
 def thread_lines(thread: Thread) -> Iterator[Line]:

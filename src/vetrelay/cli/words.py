@@ -16,6 +16,12 @@ VERDICTS: Final[Mapping[str, tuple[str, Style]]] = {
     "held": ("waiting for staff", "warn"),
     "refused": ("cannot be sent", "bad"),
 }
+LEFT_OUT: Final[Mapping[str, str]] = {
+    "kept-sealed": "original only",
+    "held": "left out",
+    "refused": "left out",
+}
+"""What is said of a file in a pack or a letter that is not simply ready."""
 KINDS: Final[Mapping[str, str]] = {"household": "household", "clinic": "clinic", "machine": "machine"}
 ROLES: Final[Mapping[str, str]] = {
     "owner": "owner",
@@ -59,6 +65,13 @@ def amount(size_bytes: int) -> str:
         if size >= 1000:
             size, unit = size / 1000, larger
     return f"{size:.0f} {unit}" if size >= 10 else f"{size:.1f} {unit}"
+
+
+def length(duration_ms: int) -> str:
+    """A recording's length for a person: 0:42, 1:02:03."""
+    minutes, seconds = divmod(round(duration_ms / 1000), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

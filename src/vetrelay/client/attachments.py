@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from vetrelay.inspection.naming import safe_name
 from vetrelay.protocol.envelope import Envelope, ObjectRef
-from vetrelay.protocol.finding import CheckedFile, CheckedFiles, Derived, Finding, Findings
+from vetrelay.protocol.finding import CheckedFile, CheckedFiles, Derived, Finding, Findings, Member, Patient, Seen
 from vetrelay.protocol.ids import Hash
 from vetrelay.protocol.manifest import FileEntry, OpenedManifest
 
@@ -30,6 +30,19 @@ class ObjectView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What is said of what stands in a file: its pages or parts, its length in time, whom it is about, what it packs."""
+
+    items: int | None = None
+    duration_ms: int | None = None
+    patient: Patient | None = None
+    members: tuple[Member, ...] = ()
+
+
+NOTHING_SAID = Content()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttachmentView:
     """A file of a message, and what was said of it (`pending` until something was).
 
@@ -46,6 +59,7 @@ class AttachmentView:
     reason: str | None
     notes: tuple[str, ...]
     objects: tuple[ObjectView, ...]
+    content: Content = NOTHING_SAID
 
 
 def attachments_of(
@@ -105,6 +119,7 @@ def _checked(original: ObjectView, finding: Finding | None, refs: Mapping[Hash, 
         reason=finding.reason if finding else None,
         notes=finding.notes if finding else (),
         objects=(*copies, original),
+        content=_content(finding) if finding else NOTHING_SAID,
     )
 
 
@@ -122,4 +137,9 @@ def _vouched(file: CheckedFile, originals: Mapping[Hash, ObjectView], refs: Mapp
         reason=file.reason,
         notes=file.notes,
         objects=objects,
+        content=_content(file),
     )
+
+
+def _content(seen: Seen) -> Content:
+    return Content(items=seen.items, duration_ms=seen.duration_ms, patient=seen.patient, members=seen.members)

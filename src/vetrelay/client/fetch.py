@@ -21,6 +21,8 @@ __all__ = ["NotSaved", "Saved", "free_path", "save_attachments", "save_object"]
 READY = frozenset({"clean", "converted"})
 COPIES = frozenset({"record", "viewing", "text"})
 """What is saved of a file that was checked: previews and strips are for the screen."""
+SMALL_PICTURES = frozenset({"preview", "strip"})
+"""What is saved beside them on wish."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ def _check_copy(view: ObjectView, descriptor: int) -> None:
     raise Refusal("copy_differs")
 
 
-def _wanted(attachment: AttachmentView, *, original: bool) -> tuple[ObjectView, ...]:
+def _wanted(attachment: AttachmentView, *, original: bool, previews: bool) -> tuple[ObjectView, ...]:
     if original:
         return tuple(view for view in attachment.objects if view.role == "original")
     copies = tuple(view for view in attachment.objects if view.role in COPIES)
@@ -85,18 +87,23 @@ def _wanted(attachment: AttachmentView, *, original: bool) -> tuple[ObjectView, 
         raise Refusal("not_ready" if attachment.verdict == "pending" else "needs_original")
     if not copies:  # the file check says that it is ready, and brings nothing
         raise Refusal("verdict_differs")
-    return copies
+    small = tuple(view for view in attachment.objects if view.role in SMALL_PICTURES) if previews else ()
+    return (*copies, *small)
 
 
 async def save_attachments(
-    end: End, entry: EntryView, folder: Path, *, original: bool
+    end: End, entry: EntryView, folder: Path, *, original: bool, previews: bool = False
 ) -> tuple[list[Saved], list[NotSaved]]:
-    """Every attachment of an entry: the normalized copies, or the originals on explicit wish. One refusal stops no other."""
+    """Every attachment of an entry: the checked copies, with the small pictures too, or the originals on explicit wish.
+
+    One refusal stops no other.
+    """
     saved: list[Saved] = []
     missed: list[NotSaved] = []
     for attachment in entry.attachments:
         try:
-            saved.extend([await save_object(end, view, folder) for view in _wanted(attachment, original=original)])
+            wanted = _wanted(attachment, original=original, previews=previews)
+            saved.extend([await save_object(end, view, folder) for view in wanted])
         except Refusal as refused:
             missed.append(NotSaved(name=attachment.name, code=refused.code))
     return saved, missed

@@ -48,6 +48,8 @@ _MAX_COMMENT_BYTES = 0xFFFF
 _MOST_LISTED_BYTES = 4096
 # Its mark, a checksum and two large numbers.
 _LONGEST_DESCRIPTOR_BYTES = 24
+# A member's header, its name and its fields are rarely longer: one reading for each.
+_LOOK_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,16 +233,19 @@ def _read_local(source: Source, listed: _Listed, *, end: int) -> Entry:
     `end` is where the next header, or the directory, begins: the data and its descriptor must end there exactly.
     """
     entry, at = listed.entry, listed.header_offset
-    mark, version, flags, method, _time, _date, crc, packed, plain, name_bytes, extra_bytes = LOCAL.unpack(
-        _exactly(source, at, LOCAL.size)
-    )
+    head = _exactly(source, at, min(_LOOK_BYTES, end - at))
+    if len(head) < LOCAL.size:
+        raise Unfit(Reason.PACK_DISAGREES)
+    mark, version, flags, method, _time, _date, crc, packed, plain, name_bytes, extra_bytes = LOCAL.unpack_from(head)
     if mark != LOCAL_MARK or version & 0xFF > _NEWEST_VERSION or (flags, method) != (listed.flags, entry.method):
         raise Unfit(Reason.PACK_DISAGREES)
     offset = at + LOCAL.size + name_bytes + extra_bytes
     data_end = offset + entry.packed_bytes
     if data_end > end:
         raise Unfit(Reason.PACK_DISAGREES)
-    named = _exactly(source, at + LOCAL.size, name_bytes + extra_bytes)
+    if offset - at > len(head):
+        head = _exactly(source, at, offset - at)
+    named = head[LOCAL.size : offset - at]
     fields = read_extra(named[name_bytes:])
     if named[:name_bytes] != listed.raw_name:
         raise Unfit(Reason.PACK_DISAGREES)
@@ -248,16 +253,27 @@ def _read_local(source: Source, listed: _Listed, *, end: int) -> Entry:
         raise Unfit(Reason.PACK_DISAGREES)
     plain, packed = in_full(fields.get(ZIP64_FIELD), (plain, packed))
     rest = _exactly(source, data_end, min(end - data_end, _LONGEST_DESCRIPTOR_BYTES + 1))
-    said, meant = (crc, packed, plain), (entry.crc, entry.packed_bytes, entry.plain_bytes)
-    if flags & DESCRIPTOR_FOLLOWS:
-        # Each number may be left open for the descriptor to say; what is said must be right.
-        if any(value not in {0, expected} for value, expected in zip(said, meant, strict=True)):
-            raise Unfit(Reason.PACK_DISAGREES)
-        if rest not in _descriptors(meant):
-            raise Unfit(Reason.PACK_DISAGREES)
-    elif said != meant or rest:
-        raise Unfit(Reason.PACK_DISAGREES)
+    _check_said(
+        (crc, packed, plain),
+        (entry.crc, entry.packed_bytes, entry.plain_bytes),
+        rest=rest,
+        described=bool(flags & DESCRIPTOR_FOLLOWS),
+    )
     return replace(entry, offset=offset)
+
+
+def _check_said(said: tuple[int, ...], meant: tuple[int, int, int], *, rest: bytes, described: bool) -> None:
+    """What a member's own header says of its checksum and sizes, and a descriptor behind its data, is what is meant.
+
+    With a descriptor each number may be left open for it to say; without one nothing may stand there.
+    """
+    if described:
+        agrees = all(value in {0, expected} for value, expected in zip(said, meant, strict=True))
+        agrees = agrees and rest in _descriptors(meant)
+    else:
+        agrees = said == meant and not rest
+    if not agrees:
+        raise Unfit(Reason.PACK_DISAGREES)
 
 
 def _descriptors(meant: tuple[int, int, int]) -> set[bytes]:

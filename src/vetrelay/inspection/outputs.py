@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from vetrelay.inspection import sniff
-from vetrelay.inspection.kinds import KIND_BY_MEDIA_TYPE, Kind
+from vetrelay.inspection.kinds import KINDS, Kind
 from vetrelay.inspection.outlines import jpeg, png, webp
 from vetrelay.inspection.outlines.outline import Content, Outline
 from vetrelay.inspection.policy import OPENED_KINDS, claimed_kind
@@ -38,8 +38,8 @@ def is_sound(untrusted: Content, kind: Kind, *, width_px: int, height_px: int) -
 
 def is_sound_copy(untrusted: Content, name: str, media_type: str, *, width_px: int, height_px: int) -> bool:
     """Whether a copy that somebody vouches for can be one: of a kind that is opened, named by it, and sound."""
-    kind = KIND_BY_MEDIA_TYPE.get(media_type, Kind.UNKNOWN)
-    if kind not in OPENED_KINDS or claimed_kind(name, None) is not kind:
+    kind = claimed_kind(name, None)
+    if kind not in OPENED_KINDS or KINDS[kind].media_type != media_type:
         return False
     if kind is Kind.ZIP:
         return sniff.kind_of(untrusted) in _PACKS

@@ -18,7 +18,7 @@ OTHER_ROOM = Room(file_bytes=200 * 1024**2, most=500, plain_bytes=GiB, ratio=100
 _INDEX = "dicomdir"
 _IMAGES = frozenset({"dcm", "dicom", "ima"})
 _VIEWER = frozenset(
-    [
+    {
         "exe",
         "dll",
         "com",
@@ -52,7 +52,7 @@ _VIEWER = frozenset(
         "config",
         "swf",
         "cur",
-    ]
+    }
 )
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", ".ds_store"})
 _SYSTEM_FOLDERS = frozenset({"__macosx", ".spotlight-v100", ".trashes", ".fseventsd", "system volume information"})

@@ -45,36 +45,52 @@ async def lease(relay: RelayServices, asker: AskingDevice, wanted: Sequence[Plac
     """
     places = list(dict.fromkeys(wanted))
 
-    def job(store: Store) -> list[Leased]:
-        now_ms = relay.now_ms()
-        roles = _roles(store, asker, places)
-        in_force = store.leases.in_force(places, now_ms=now_ms)
-        answers = list[Leased]()
-        for place in places:
-            if store.envelopes.answered(place.case, place.entry) is None:
-                raise Refusal("not_found")
-            kept = in_force.get(place)
-            if roles[place.case] == INTAKE and store.envelopes.standing_verdict(place.case, place.entry) is not None:
-                answers.append(Leased(place=place, state=LeaseState.ANSWERED, until_ms=None))
-            elif kept is not None and kept.device != asker.device:
-                answers.append(Leased(place=place, state=LeaseState.TAKEN, until_ms=kept.until_ms))
-            else:
-                answers.append(Leased(place=place, state=LeaseState.GRANTED, until_ms=now_ms + seconds * 1000))
-        granted = [answer.place for answer in answers if answer.state is LeaseState.GRANTED]
-        held = store.leases.count(asker.device, now_ms=now_ms)
-        if held + sum(place not in in_force for place in granted) > relay.limits.leases_per_device:
-            raise Refusal("too_many_leases")
-        for place in granted:
-            store.leases.grant(Lease(place=place, device=asker.device, until_ms=now_ms + seconds * 1000))
+    def look(store: Store) -> list[Leased]:
+        return _looked_at(relay, store, asker, places, seconds=seconds)
+
+    def take(store: Store) -> list[Leased]:
+        answers = look(store)
+        for answer in answers:
+            if answer.state is LeaseState.GRANTED and answer.until_ms is not None:
+                store.leases.grant(Lease(place=answer.place, device=asker.device, until_ms=answer.until_ms))
         return answers
 
-    return await relay.writer.run(job)
+    # Read first: whoever has no business here, or comes too late, costs the one writer nothing.
+    answers = await relay.reader.run(look)
+    if not any(answer.state is LeaseState.GRANTED for answer in answers):
+        return answers
+    return await relay.writer.run(take)
 
 
 async def done(relay: RelayServices, asker: AskingDevice, places: Sequence[Place]) -> int:
     """Give leases back, so that others may begin at once; how many. What the asker does not have is passed over."""
     unique = list(dict.fromkeys(places))
-    return await relay.writer.run(lambda store: store.leases.end(unique, asker.device))
+    in_force = await relay.reader.run(lambda store: store.leases.in_force(unique, now_ms=relay.now_ms()))
+    own = [place for place, lease in in_force.items() if lease.device == asker.device]
+    return await relay.writer.run(lambda store: store.leases.end(own, asker.device)) if own else 0
+
+
+def _looked_at(
+    relay: RelayServices, store: Store, asker: AskingDevice, places: Sequence[Place], *, seconds: int
+) -> list[Leased]:
+    now_ms = relay.now_ms()
+    roles = _roles(store, asker, places)
+    in_force = store.leases.in_force(places, now_ms=now_ms)
+    answers = list[Leased]()
+    for place in places:
+        if store.envelopes.answered(place.case, place.entry) is None:
+            raise Refusal("not_found")
+        kept = in_force.get(place)
+        if roles[place.case] == INTAKE and store.envelopes.standing_verdict(place.case, place.entry) is not None:
+            answers.append(Leased(place=place, state=LeaseState.ANSWERED, until_ms=None))
+        elif kept is not None and kept.device != asker.device:
+            answers.append(Leased(place=place, state=LeaseState.TAKEN, until_ms=kept.until_ms))
+        else:
+            answers.append(Leased(place=place, state=LeaseState.GRANTED, until_ms=now_ms + seconds * 1000))
+    more = sum(answer.state is LeaseState.GRANTED and answer.place not in in_force for answer in answers)
+    if store.leases.count(asker.device, now_ms=now_ms) + more > relay.limits.leases_per_device:
+        raise Refusal("too_many_leases")
+    return answers
 
 
 def _roles(store: Store, asker: AskingDevice, places: Iterable[Place]) -> dict[str, str]:

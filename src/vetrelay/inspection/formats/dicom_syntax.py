@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+# The tables themselves: pydicom's functions over them raise KeyError for what they do not know.
 from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 
 UNDEFINED: Final = 0xFFFFFFFF

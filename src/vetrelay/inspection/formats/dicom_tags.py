@@ -162,9 +162,6 @@ TEACHING_TEXTS: Final = frozenset(
 )
 """Texts that a teaching file keeps: a machine wrote them, or they are the case itself. All others go."""
 
-NAMES_IN_OVERLAYS: Final = 0x6000
-"""Overlay planes (groups 6000 to 60FE) may have names drawn in: a teaching file has none."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivateEntry:

@@ -16,7 +16,7 @@ from vetrelay.inspection.notes import Note
 
 MAX_FIELD_CHARS = 4096
 _NOT_OF_TEXT = frozenset(
-    [
+    {
         "base64_codec",
         "bz2_codec",
         "hex_codec",
@@ -29,7 +29,7 @@ _NOT_OF_TEXT = frozenset(
         "undefined",
         "unicode_escape",
         "raw_unicode_escape",
-    ]
+    }
 )
 _OF_ANOTHER_SYSTEM = frozenset({"mbcs", "oem"})
 

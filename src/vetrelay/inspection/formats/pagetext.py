@@ -21,7 +21,7 @@ _REMOTE = re.compile(
     | <link\b[^<>]{0,4000}?\bhref\s*= | url\(\s*["']?(?:https?:)?// | @import\b"""
 )
 _KEPT_TAGS = frozenset(
-    [
+    {
         "a",
         "b",
         "blockquote",
@@ -62,13 +62,23 @@ _KEPT_TAGS = frozenset(
         "tr",
         "u",
         "ul",
-    ]
+    }
 )
 _DROPPED_WITH_CONTENT = frozenset(
-    {"script", "style", "title", "noscript", "template", "object", "svg", "math", "select"}
+    {
+        "script",
+        "style",
+        "title",
+        "noscript",
+        "template",
+        "object",
+        "svg",
+        "math",
+        "select",
+    }
 )
 _OWN_LINE = frozenset(
-    [
+    {
         "address",
         "blockquote",
         "br",
@@ -91,12 +101,12 @@ _OWN_LINE = frozenset(
         "table",
         "tr",
         "ul",
-    ]
+    }
 )
 _PICTURE_WITHIN = re.compile(r"data:image/[^\s\"'<>()]{1,}")
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _CLOSED_BY_THEMSELVES = frozenset(
-    [
+    {
         "area",
         "base",
         "br",
@@ -121,7 +131,7 @@ _CLOSED_BY_THEMSELVES = frozenset(
         "tr",
         "track",
         "wbr",
-    ]
+    }
 )
 _SPACES = re.compile(r"[ \t\n\xa0]+")
 

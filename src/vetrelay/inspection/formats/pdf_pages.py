@@ -58,7 +58,7 @@ class Drawn:
     height_px: int
 
 
-def drawn(page: pypdfium2.PdfPage, *, longest_side_px: int, most_scale: float) -> Drawn:
+def drawn(page: pypdfium2.PdfPage, *, longest_side_px: int, most_scale: float, quality: int = _QUALITY) -> Drawn:
     """A page on white paper; no side longer than asked, none without a pixel, nothing larger than the scale says."""
     longest = max(*page.get_size(), 1.0)
     # Four bytes for a pixel, in Pillow's order: so the picture is encoded where pdfium drew it, without a copy.
@@ -72,7 +72,7 @@ def drawn(page: pypdfium2.PdfPage, *, longest_side_px: int, most_scale: float) -
         if (width_px, height_px) != picture.size:
             picture = picture.crop((0, 0, width_px, height_px))
         buffer = io.BytesIO()
-        picture.save(buffer, format="JPEG", quality=_QUALITY)
+        picture.save(buffer, format="JPEG", quality=quality)
     return Drawn(content=buffer.getvalue(), width_px=width_px, height_px=height_px)
 
 

@@ -19,6 +19,7 @@ from vetrelay.inspection.formats.pdf_rebuild import saved
 
 DOTS_PER_INCH = 150
 _LONGEST_SIDE_PX = 8000
+_QUALITY = 70  # 500 pages full of writing stay below what a job may answer
 # A page of A1 at full sharpness; a larger one is drawn coarser.
 _MOST_PIXELS = 24_000_000
 _MOST_LETTERS = 50_000
@@ -60,7 +61,7 @@ def _pictured(made: pikepdf.Pdf, page: pypdfium2.PdfPage, font: pikepdf.Object) 
     page.set_rotation(0)  # so that words and picture have the same axes; the new page is turned as a whole
     width, height = (max(side, 1.0) for side in page.get_size())
     sharpness = min(DOTS_PER_INCH / pdf_pages.POINTS_PER_INCH, (_MOST_PIXELS / (width * height)) ** 0.5)
-    drawn = pdf_pages.drawn(page, longest_side_px=_LONGEST_SIDE_PX, most_scale=sharpness)
+    drawn = pdf_pages.drawn(page, longest_side_px=_LONGEST_SIDE_PX, most_scale=sharpness, quality=_QUALITY)
     picture = made.make_stream(
         drawn.content,
         Type=pikepdf.Name.XObject,
