@@ -72,6 +72,7 @@ def mortal_program() -> Iterator[Mortal]:
 
 def arm(die_at: int) -> None:
     """From here on this process counts its moments, and dies at this one."""
+    from vetrelay.cli.filed import Filed
     from vetrelay.client import enrolment, keyring
     from vetrelay.client.api import RelayApi
     from vetrelay.client.journal import Journal
@@ -111,6 +112,7 @@ def arm(die_at: int) -> None:
 
     for module in (keyring, enrolment):
         setattr(module, "write_durably", around(written))  # noqa: B010  # it is imported there, not exported
+    Filed.add = around(Filed.add)  # type: ignore[method-assign]  # this process lives for one command
     RelayApi.open = asking  # type: ignore[method-assign]  # this process lives for one command
     Journal.transaction = committing  # type: ignore[method-assign]  # the same
 
@@ -140,7 +142,7 @@ def _forked(words: list[str], die_at: int) -> dict[str, Any]:
 
 def main() -> None:
     """Serves commands until standard input ends."""
-    for command in ("case", "clinic", "message", "receive"):
+    for command in ("case", "clinic", "message", "receive", "watch"):
         importlib.import_module(f"vetrelay.cli.{command}")
     for line in sys.stdin:
         wanted = json.loads(line)

@@ -197,3 +197,29 @@ def test_an_owner_may_not_do_what_only_a_clinic_may(gateway: Gateway, luna: tupl
     case, anna = luna
     assert "may_not" in anna.run("case", "invite", case, "--role", "consultant", code=3).err
     assert "not_a_clinic" in anna.run("clinic", "adopt", str(gateway.offers[0]), code=3).err
+
+
+def test_a_case_says_whom_it_is_about(vet: Person, gateway: Gateway, tmp_path: Path) -> None:
+    """To everybody in it, for a person and for a program; an X-ray of another animal is then noted."""
+    words = ("--title", "Itchy ear", "--animal", "Luna", "--species", "dog", "--owner", "Meier")
+    case = vet.word("case", "open", *words)
+    anna = Person(home=tmp_path / "anna")
+    anna.run("case", "join", vet.word("case", "invite", case), "--name", "Anna Meier")
+    luna = {"name": "Luna", "owner": "Meier", "species": "dog", "id": ""}
+    vet.run("receive", code=None)
+    for person in (vet, anna):
+        assert luna == person.json("case", "show", case)["patient"]
+        (listed,) = (one for one in person.json("case", "list")["cases"] if one["case"] == case)
+        assert luna == listed["patient"]
+        assert "about Luna, dog, of Meier" in person.run("case", "show", case).out
+        assert "Luna, dog, of Meier" in person.run("case", "list").out
+    other = vet.word("case", "open", "--title", "No card")
+    assert vet.json("case", "show", other)["patient"] is None
+
+
+def test_a_case_may_be_opened_for_ends_that_inspect(vet: Person) -> None:
+    """The file check that this clinic has adopted has no part in it."""
+    case = vet.word("case", "open", "--title", "Second opinion", "--inspection", "ends")
+    shown = vet.json("case", "show", case)
+    assert ("ends", []) == (shown["inspection"], shown["file_checks"])
+    assert "every sender's own program checks a file" in vet.run("case", "show", case).out

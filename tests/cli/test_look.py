@@ -43,7 +43,7 @@ def test_a_case_is_told_in_words(gateway: Gateway, luna: str) -> None:
         "sends a message to ",
         "1 slip",
         "1 attachment",
-        "verdict: 1 held",
+        "verdict: 1 clean",
         "It has no names of people",
     ):
         assert words in told

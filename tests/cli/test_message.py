@@ -16,7 +16,21 @@ from tests.gateway import PROGRAM, Gateway, Person, clean_environment, type_comm
 from vetrelay.cli import message
 
 ENTRY_KEYS = {"n", "envelope", "class", "kind", "from", "sent_at", "accepted_at", "text", "attachments", "problem"}
-ATTACHMENT_KEYS = {"name", "media_type", "size_bytes", "sha256", "verdict", "reason", "notes", "objects"}
+ATTACHMENT_KEYS = {
+    "name",
+    "media_type",
+    "size_bytes",
+    "sha256",
+    "verdict",
+    "checked_by",
+    "reason",
+    "notes",
+    "items",
+    "duration_ms",
+    "patient",
+    "members",
+    "objects",
+}
 AWAY = "http://127.0.0.1:9"  # where nobody listens
 OBJECT_KEYS = {"role", "name", "media_type", "size_bytes", "sha256"}
 
@@ -129,22 +143,22 @@ def test_a_file_that_is_not_ready_is_saved_only_as_the_unsafe_original(
 ) -> None:
     """Exit 3 after the others were saved; the original says so in its name."""
     case, anna = luna
-    (tmp_path / "notes.txt").write_text("eats well")
+    (tmp_path / "notes.dat").write_bytes(b"\x00eats well")
     photo(tmp_path / "ear.jpg")
-    sent = anna.word("send", case, str(tmp_path / "notes.txt"), str(tmp_path / "ear.jpg"))
+    sent = anna.word("send", case, str(tmp_path / "notes.dat"), str(tmp_path / "ear.jpg"))
     files = checked(vet, case)
     assert ["held", "clean"] == [file["verdict"] for file in files]
     refused = vet.run("save", case, sent, "--out", str(tmp_path / "out"), code=3)
     assert str(tmp_path / "out" / "ear.jpg") == refused.out.strip()
-    assert "notes.txt: " in refused.err
+    assert "notes.dat: " in refused.err
     assert "code   not_all_saved" in refused.err
     told = vet.json("save", case, sent, "--out", str(tmp_path / "again"), code=3)
-    assert (["ear.jpg"], ["notes.txt"]) == (
+    assert (["ear.jpg"], ["notes.dat"]) == (
         [Path(one["path"]).name for one in told["saved"]],
         [one["name"] for one in told["missed"]],
     )
     vet.run("save", case, sent, "--original", "--out", str(tmp_path / "raw"), code=None)
-    assert "eats well" == (tmp_path / "raw" / "notes.txt.unsafe").read_text()
+    assert b"\x00eats well" == (tmp_path / "raw" / "notes.dat.unsafe").read_bytes()
     assert "waiting for staff" in vet.run("read", case).out
     anna.run("save", case, sent, "--original", "--out", str(tmp_path / "mine"))
     assert (tmp_path / "ear.jpg").read_bytes() == (tmp_path / "mine" / "ear.jpg.unsafe").read_bytes()

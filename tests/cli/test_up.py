@@ -57,7 +57,7 @@ def test_a_gateway_lives_through_the_death_of_its_parts_and_comes_back(tmp_path:
         until(replaced(gateway, "intake"))
         (tmp_path / "notes.txt").write_text("eats well")
         anna.run("send", case, str(tmp_path / "notes.txt"))
-        until(lambda: vet.json("read", case)["entries"][-1]["attachments"][0]["verdict"] == "held")
+        until(lambda: vet.json("read", case)["entries"][-1]["attachments"][0]["verdict"] == "clean")
         children = [gateway.child("relay"), gateway.child("intake")]
         second = type_command("up", "--data", str(folder), "--listen", "127.0.0.1:0")
         assert (3, True) == (second.code, "code   already_running" in second.err)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vetrelay.cli.words import KINDS, ROLES, VERDICTS, amount, count, reason_sentence, utc
+from vetrelay.cli.words import KINDS, LEFT_OUT, ROLES, VERDICTS, amount, count, length, reason_sentence, utc
 from vetrelay.inspection.words import Reason, Verdict
 from vetrelay.protocol.roster import ADMITS
 
@@ -12,6 +12,11 @@ def test_every_verdict_has_its_words() -> None:
     assert {"pending", *Verdict} == set(VERDICTS)
     words = {"being checked", "ready", "original only", "waiting for staff", "cannot be sent"}
     assert words == {words for words, _ in VERDICTS.values()}
+
+
+def test_what_a_pack_leaves_out_has_its_words() -> None:
+    """Every verdict that is not simply ready."""
+    assert {Verdict.KEPT_SEALED, Verdict.HELD, Verdict.REFUSED} == set(LEFT_OUT)
 
 
 def test_every_reason_has_its_sentence() -> None:
@@ -36,6 +41,15 @@ def test_every_role_and_kind_has_its_word() -> None:
 def test_a_size_is_told_as_people_tell_it(size_bytes: int, shown: str) -> None:
     """Two digits and a unit."""
     assert shown == amount(size_bytes)
+
+
+@pytest.mark.parametrize(
+    ("duration_ms", "shown"),
+    [(1000, "0:01"), (42_400, "0:42"), (59_600, "1:00"), (600_000, "10:00"), (3_723_000, "1:02:03")],
+)
+def test_a_length_is_told_as_players_tell_it(duration_ms: int, shown: str) -> None:
+    """Minutes and seconds, and hours where there are any."""
+    assert shown == length(duration_ms)
 
 
 def test_a_count_has_its_noun() -> None:

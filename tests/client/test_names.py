@@ -3,23 +3,26 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from tests.client.conftest import Room
 from tests.client.devices import add_device
 from vetrelay.client import names
-from vetrelay.client.cases import approve
+from vetrelay.client.cases import approve, open_case
 from vetrelay.client.end import End
 from vetrelay.client.follow import follow
-from vetrelay.client.names import check_name, tell_names
+from vetrelay.client.names import KeptCard, card_of, check_name, patient_from, tell_names
 from vetrelay.client.news import receive
+from vetrelay.client.notes import seal_note
 from vetrelay.client.outbox import deliver, promise_envelope
 from vetrelay.client.promises import Outgoing
 from vetrelay.client.say import draft_of, own_names
 from vetrelay.client.thread import read_thread
-from vetrelay.errors import Refusal
+from vetrelay.errors import Fault, Refusal
 from vetrelay.protocol.envelope import parse_envelope
 from vetrelay.protocol.ids import CaseId
 from vetrelay.protocol.log import Kind
+from vetrelay.protocol.manifest import Patient
 from vetrelay.protocol.signature import parse_wire
 
 
@@ -110,3 +113,51 @@ def test_a_name_that_no_reader_takes_is_refused(name: str, code: str) -> None:
     with pytest.raises(Refusal) as refused:
         check_name(name)
     assert code == refused.value.code
+
+
+LUNA = Patient(name="Luna", owner="Meier", species="dog", id="")
+
+
+async def test_everybody_learns_whom_a_case_is_about(room: Room) -> None:
+    """Sealed with the title, told again to whoever comes in later; it never stands in the journal as words."""
+    promised, case = await open_case(room.clinic, "Itchy ear", patient=LUNA)
+    room.clinic.journal.report(promised.id)
+    owner = await room.town.newcomer(room.clinic, case, "anna")
+    await receive(room.clinic, wait_seconds=0)
+    await follow(owner, case)
+    assert (LUNA, LUNA) == (read_thread(owner, case).patient, read_thread(room.clinic, case).patient)
+    assert KeptCard(title="Itchy ear", patient=LUNA) == card_of(room.clinic, case)
+    assert b"Meier" not in (room.clinic.journal.case(case).title or b"")
+
+
+async def test_the_newest_card_that_names_somebody_counts(room: Room) -> None:
+    """A card without a patient takes nothing back."""
+    assert read_thread(room.clinic, room.case).patient is None
+    for end, patient in ((room.clinic, LUNA), (room.owner, replace(LUNA, name="Bella")), (room.clinic, None)):
+        content = own_names(end, "Luna", patient)
+        draft = draft_of(end, room.case, class_="control", audience="case", content=content)
+        await deliver(end, await promise_envelope(end, f"card {draft.id}", draft, ()))
+        await follow(room.clinic, room.case)
+    patient = read_thread(room.clinic, room.case).patient
+    assert patient == replace(LUNA, name="Bella")
+
+
+async def test_a_household_is_the_owner_of_its_animal(room: Room) -> None:
+    """Unless it says otherwise; a clinic is nobody's owner, and where nothing is said there is no patient."""
+    said = patient_from(room.owner, animal="Luna", species=None, owner=None)
+    assert Patient(name="Luna", owner="owner", species="", id="") == said
+    other = patient_from(room.owner, animal="Luna", species=None, owner="Meier")
+    assert ("Meier", "") == (
+        other.owner if other else None,
+        getattr(patient_from(room.clinic, animal="Luna", species="dog", owner=None), "owner", None),
+    )
+    assert patient_from(room.owner, animal=None, species=None, owner=None) is None
+    with pytest.raises(Refusal, match="name_too_long"):
+        patient_from(room.owner, animal="x" * 101, species=None, owner=None)
+
+
+async def test_a_kept_card_that_is_none_is_a_damaged_journal(room: Room) -> None:
+    """Sealed by this device, and no card."""
+    room.clinic.journal.save_title(room.case, seal_note(room.clinic, b"Luna"))
+    with pytest.raises(Fault, match="journal_damaged"):
+        card_of(room.clinic, room.case)

@@ -45,6 +45,21 @@ async def test_adopting_again_changes_nothing(room: Room) -> None:
     assert (room.intake.keyring.party,) == before.intakes
 
 
+async def test_file_checks_stand_beside_one_another_or_take_each_others_place(room: Room) -> None:
+    """By party id; adopted without the others, one is alone again. Eight are the most."""
+    first = room.intake.keyring.party
+    others = [await room.town.party(f"another {number}", "machine") for number in range(8)]
+    for other in others[:7]:
+        await adopt(room.clinic, machine_offer(other.keyring, "intake"), beside=True)
+    known = await own_party(room.clinic)
+    assert tuple(sorted((first, *(other.keyring.party for other in others[:7])))) == known.intakes
+    with pytest.raises(Refusal) as refused:
+        await adopt(room.clinic, machine_offer(others[7].keyring, "intake"), beside=True)
+    assert "too_many_intakes" == refused.value.code
+    await adopt(room.clinic, machine_offer(others[7].keyring, "intake"))
+    assert (others[7].keyring.party,) == (await own_party(room.clinic)).intakes
+
+
 @pytest.mark.parametrize("field", ["party", "relay", "fingerprint"])
 async def test_an_offer_that_does_not_agree_with_its_machine_is_refused(room: Room, field: str) -> None:
     """Whoever changed the file, or serves another machine in its place."""

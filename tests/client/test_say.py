@@ -3,13 +3,16 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.client.conftest import Room
-from vetrelay.client.follow import follow
+from vetrelay.client.follow import envelope_of, follow
 from vetrelay.client.news import receive
+from vetrelay.client.opening import slip_of
 from vetrelay.client.say import say
 from vetrelay.client.thread import read_thread
 from vetrelay.errors import Refusal
+from vetrelay.protocol.manifest import Hints, Patient
 
 
 async def texts(room: Room) -> list[str | None]:
@@ -113,3 +116,20 @@ async def test_who_waits_at_the_door_is_told_so(room: Room) -> None:
     with pytest.raises(Refusal) as refused:
         await say(second, room.case, text="hello")
     assert "not_confirmed" == refused.value.code
+
+
+async def test_wishes_for_files_reach_the_file_check(room: Room, tmp_path: Path) -> None:
+    """In the slip, for it alone; another wish for the same files is another message."""
+    path = tmp_path / "wound.jpg"
+    path.write_bytes(b"a photo")
+    luna = Patient(name="Luna", owner="Meier", species="dog", id="")
+    wishes = Hints(purpose="wound", full_size=True, keep_motion=True, patient=luna)
+    sent = [
+        (await say(room.owner, room.case, text="look", files=[path], hints=hints))[1].entry
+        for hints in (wishes, replace(wishes, patient=None), replace(wishes, full_size=False))
+    ]
+    assert sent[0] == sent[1] != sent[2]
+    await follow(room.intake, room.case)
+    found = envelope_of(room.intake, room.case, sent[0] or "")
+    assert found is not None
+    assert wishes == slip_of(room.intake, found[2]).hints

@@ -33,7 +33,6 @@ requests = st.builds(
         address_space_bytes=sizes,
         output_bytes=sizes,
         threads=st.booleans(),
-        random_device=st.booleans(),
     ),
     ask=st.builds(
         Ask,
@@ -45,6 +44,7 @@ requests = st.builds(
         preview=st.booleans(),
         flatten=st.booleans(),
         keep_motion=st.booleans(),
+        salt=st.just(b"") | st.binary(min_size=16, max_size=16).filter(any),
     ),
     argument=sizes,
     method=st.sampled_from([0, 8]),

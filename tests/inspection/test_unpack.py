@@ -15,6 +15,7 @@ from vetrelay.inspection.archive import read_archive
 from vetrelay.inspection.finding import Finding, Output
 from vetrelay.inspection.inspect import Inspector, Settings
 from vetrelay.inspection.kinds import Kind
+from vetrelay.inspection.notes import Note
 from vetrelay.inspection.policy import ROWS
 from vetrelay.inspection.result import Patient
 from vetrelay.inspection.source import BytesSource
@@ -109,6 +110,18 @@ async def test_a_disc_gives_its_images_and_neither_its_program_nor_its_index(ins
     lines = made_of(finding, "text").content.decode().splitlines()
     assert ["Müller^Rex", "Canine", "Müller^Anna", "DE-7"] == lines[0].split(" · ")
     assert ["Series 1 · 20240506 · DX · PELVIS · VD · L · Hips · 3 images", "Series 2"] == [lines[1], lines[2][:8]]
+
+
+async def test_one_record_of_another_animal_in_a_pack_is_enough_for_a_warning(inspector: Inspector) -> None:
+    """Wherever in the pack it is; the first record alone would not have told."""
+    other = dicoms.changed(PatientName="Meier^Luna", PatientSpeciesDescription="Feline")
+    pack = packs.zipped([("1.dcm", image(1)), ("2.dcm", image(2)), ("3.dcm", other)])
+    expected = Patient(name="Rex", owner="Müller", species="dog")
+    finding = await inspector.inspect(pack, "hips.zip", wishes=Wishes(patient=expected))
+    same = await inspector.inspect(packs.zipped([("1.dcm", image(1))]), "hips.zip", wishes=Wishes(patient=expected))
+    warnings = {Note.OTHER_ANIMAL.words, Note.OTHER_SPECIES.words}
+    assert warnings == warnings & set(finding.notes)
+    assert set() == warnings & set(same.notes)
 
 
 async def test_a_study_of_three_hundred_slices_needs_the_memory_of_a_few(inspector: Inspector, tmp_path: Path) -> None:

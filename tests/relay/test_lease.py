@@ -14,6 +14,9 @@ from vetrelay.protocol.envelope import slip_units
 from vetrelay.protocol.ids import EntryId
 from vetrelay.protocol.signature import Signed
 from vetrelay.relay.lease import MAX_PLACES, MAX_SECONDS
+from vetrelay.relay.look import look_at_case
+from vetrelay.relay.process import DATABASE
+from vetrelay.relay.storage.engine import reader_engine
 from vetrelay.relay.sweep import sweep
 
 
@@ -237,3 +240,15 @@ async def test_a_slip_is_sealed_to_exactly_the_intakes(shared: Shared) -> None:
         bent = with_objects(draft, [slip if one.ref.role == "slip" else one for one in draft.objects])
         codes.append((await s.owner.submit(bent)).code)
     assert ["sealed_shape", "sealed_shape", "success"] == codes
+
+
+async def test_an_operator_sees_who_works_on_what(shared: Shared, tmp_path: Path) -> None:
+    """Nothing that the relay knows is kept from whoever looks."""
+    await shared.lease(shared.first, *(photo.entry_id() for photo in shared.photos[:2]))
+    engine = reader_engine(tmp_path / DATABASE)
+    try:
+        seen = look_at_case(engine, shared.standing.case)
+    finally:
+        engine.dispose()
+    found = {party.party: sum(device.works_on for device in party.devices) for party in seen.parties}
+    assert (2, 0) == (found[shared.first.id], found[shared.second.id])

@@ -21,7 +21,7 @@ class Ask:
     `claimed` is the kind that name and declared type speak of. `longest_side_px` bounds a photo. `most` bounds what the
     kind has many of: pages, frames, seconds, parts (0: none). `file_bytes` is the policy's cap on the file. `preview`,
     `flatten` (PDF: pages become pictures), `keep_motion` (animations) and `mode` (DICOM) are the wishes of a clinic.
-    `salt` (DICOM, teaching): a study's secret of at least 16 bytes, thrown away after the study was packed.
+    `salt` (DICOM, teaching): a study's secret of 16 bytes, thrown away after the study was packed.
     """
 
     claimed: Kind = Kind.UNKNOWN

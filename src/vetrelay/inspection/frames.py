@@ -13,7 +13,6 @@ from vetrelay.inspection.ask import Ask, DicomMode
 from vetrelay.inspection.kinds import Kind
 from vetrelay.inspection.policy import Limits, Row, limits_of
 
-
 NO_WISHES = Ask()
 
 
@@ -76,7 +75,7 @@ def inspecting(row: Row, ask: Ask, *, size_bytes: int, patience: int = 1) -> Req
     return Request(job=Job.INSPECT, size_bytes=size_bytes, limits=limits, ask=bounded)
 
 
-_REQUEST = struct.Struct("<HQIIQQ??BIIQB???QHQI")
+_REQUEST = struct.Struct("<HQIIQQ?BIIQB???16sQHQI")
 _REPORT = struct.Struct("<Qi")
 
 # A job ends its answer with this and closes the pipe, so that nobody waits for the kernel to take the process down.
@@ -101,7 +100,6 @@ def encode_request(request: Request) -> bytes:
         limits.address_space_bytes,
         limits.output_bytes,
         limits.threads,
-        limits.random_device,
         ask.claimed,
         ask.longest_side_px,
         ask.most,
@@ -110,6 +108,7 @@ def encode_request(request: Request) -> bytes:
         ask.preview,
         ask.flatten,
         ask.keep_motion,
+        ask.salt,
         request.argument,
         request.method,
         request.plain_bytes,
@@ -119,10 +118,10 @@ def encode_request(request: Request) -> bytes:
 
 def decode_request(message: bytes) -> Request:
     """The parent's request; the parent is trusted, so a wrong size is our own fault (struct.error)."""
-    job, size_bytes, cpu, wall, space, output, threads, device, *asked, argument, method, plain, crc = _REQUEST.unpack(
+    job, size_bytes, cpu, wall, space, output, threads, *asked, argument, method, plain, crc = _REQUEST.unpack(
         message
     )
-    claimed, side_px, most, file_bytes, mode, preview, flatten, keep_motion = asked
+    claimed, side_px, most, file_bytes, mode, preview, flatten, keep_motion, salt = asked
     return Request(
         job=job,
         size_bytes=size_bytes,
@@ -132,7 +131,6 @@ def decode_request(message: bytes) -> Request:
             address_space_bytes=space,
             output_bytes=output,
             threads=threads,
-            random_device=device,
         ),
         ask=Ask(
             claimed=Kind(claimed),
@@ -143,6 +141,7 @@ def decode_request(message: bytes) -> Request:
             preview=preview,
             flatten=flatten,
             keep_motion=keep_motion,
+            salt=salt.rstrip(b"\0") and salt,
         ),
         argument=argument,
         method=method,

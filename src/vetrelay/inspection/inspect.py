@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -39,17 +39,22 @@ from vetrelay.inspection.zipforms import STORED
 _log = logging.getLogger(__name__)
 # Packs need no decoder of documents: the zygote that is forked faster serves them.
 _LIGHT = "pictures"
+SALT_BYTES = 16
 _LEAN = {Family.PICTURE: "pictures"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How many jobs run at once (each takes a core), the policy table, and what a clinic wants of DICOM and PDF."""
+    """How many jobs run at once (each takes a core), the policy table, and what a clinic wants of DICOM and PDF.
+
+    `random_bytes` is needed for DICOM in the teaching mode, which is held without it.
+    """
 
     parallel_jobs: int = field(default_factory=lambda: max(2, os.cpu_count() or 1))
     rows: Mapping[Kind, Row] = field(default_factory=lambda: policy.ROWS)
     mode: DicomMode = DicomMode.CARE
     flatten: bool = False
+    random_bytes: Callable[[int], bytes] | None = None
 
 
 class Inspector:
@@ -106,6 +111,8 @@ class Inspector:
         A pack of many files is packed anew into `sink`, piece by piece (in memory without one, up to 256 MiB). Raises
         Fault only where no jail can be had at all.
         """
+        if self._settings.random_bytes is not None:
+            wishes = replace(wishes, salt=self._settings.random_bytes(SALT_BYTES))
         return await self._found(_source(content), name, declared, Place(), wishes, sink)
 
     async def _found(
@@ -131,7 +138,7 @@ class Inspector:
                 hands = self._hands(wishes)
                 unpacked = await unpack(source, name, hands=hands, place=place, sink=sink, row=row)
                 return pack_finding(empty, unpacked, expected=wishes.patient)
-            result = await self._seen(source, claimed, wishes)
+            result = await self._seen(source, claimed, wishes, preview=place.preview)
             finding = found(result)
             if result.kind in LETTERS and place.letters == MAX_LETTERS:
                 return found(Result(kind=result.kind, reason=Reason.LETTER_TOO_DEEP))
@@ -177,7 +184,7 @@ class Inspector:
             raise Unfit(Reason.JAIL_LOST)
         return ending
 
-    async def _seen(self, source: Source, claimed: Kind, wishes: Wishes) -> Result:
+    async def _seen(self, source: Source, claimed: Kind, wishes: Wishes, *, preview: bool) -> Result:
         """What the jail says of one file, by the row of what its first bytes say it is."""
         kind = sniff.kind_of(source.read(0, policy.HEAD_BYTES))
         row = policy.row_of(self._settings.rows, kind)
@@ -189,6 +196,8 @@ class Inspector:
             mode=self._settings.mode,
             flatten=self._settings.flatten,
             keep_motion=wishes.keep_motion,
+            salt=wishes.salt,
+            preview=preview,
         )
         request = inspecting(row, ask, size_bytes=source.size_bytes, patience=wishes.patience)
         load = _LEAN.get(KINDS[kind].family, "all")

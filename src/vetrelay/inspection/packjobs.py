@@ -73,7 +73,7 @@ def taken_out(ending: Ending) -> bytes:
     if ending.end is not End.FINISHED:
         raise Unfit(_REASON_OF_END[ending.end])
     if ending.untrusted[:1] == bytes([Reason.NONE]):
-        return ending.untrusted[1:]
+        return bytes(ending.untrusted[1:])
     raise Unfit(next((said for said in _SAID if ending.untrusted == bytes([said])), Reason.JAIL_GARBLED))
 
 

@@ -34,7 +34,7 @@ _SAYS_NOTHING_OF_THE_KIND = JAIL_ENDS | {Reason.EMPTY, Reason.NO_SECOND_OPINION,
 class Limits:
     """What one job may use. `wall_ms` is above the processor time, since several cases share the cores.
 
-    `threads`: its decoder needs one. `random_device`: its decoder reads /dev/urandom by name.
+    `threads`: its decoder needs one.
     """
 
     cpu_seconds: int
@@ -42,7 +42,6 @@ class Limits:
     address_space_bytes: int
     output_bytes: int
     threads: bool = False
-    random_device: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +60,6 @@ class Row:
     address_space_bytes: int = GiB
     output_bytes: int
     threads: bool = False
-    random_device: bool = False
     keep_original: bool
     preview: bool = True
     accept: bool = True
@@ -142,7 +140,6 @@ ROWS: Mapping[Kind, Row] = {
         base_seconds=80,  # 30 seconds, and a tenth of one for each of 500 pages
         address_space_bytes=3 * GiB // 2,
         output_bytes=200 * MiB,
-        random_device=True,  # qpdf opens an AES-256 file only after it has read the device
         keep_original=True,
     ),
     Kind.DICOM: Row(
@@ -184,7 +181,6 @@ def limits_of(row: Row, *, size_bytes: int, patience: int = 1) -> Limits:
         address_space_bytes=row.address_space_bytes,
         output_bytes=row.output_bytes,
         threads=row.threads,
-        random_device=row.random_device,
     )
 
 

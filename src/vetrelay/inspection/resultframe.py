@@ -96,15 +96,15 @@ def _short(text: str) -> bytes:
 class _Reader:
     """Takes one piece after the other from untrusted bytes. Raises Garbled where they end too early."""
 
-    def __init__(self, untrusted: bytes) -> None:
-        self._untrusted = untrusted
+    def __init__(self, untrusted: bytes | memoryview) -> None:
+        self._untrusted = memoryview(untrusted)
         self._position = 0
 
     def numbers(self, layout: struct.Struct) -> tuple[Any, ...]:
         return layout.unpack(self.bytes(layout.size))
 
     def bytes(self, size_bytes: int) -> bytes:
-        taken = self._untrusted[self._position : self._position + size_bytes]
+        taken = bytes(self._untrusted[self._position : self._position + size_bytes])
         if len(taken) != size_bytes:
             raise Garbled
         self._position += size_bytes
@@ -127,7 +127,7 @@ class _Reader:
             raise Garbled
 
 
-def decode_result(untrusted: bytes) -> Result:
+def decode_result(untrusted: bytes | memoryview) -> Result:
     """A checked result. Raises Garbled for everything that an honest job cannot have written."""
     reader = _Reader(untrusted)
     magic, kind, reason, width_px, height_px, items, duration_ms, *when, offset, notes, has_patient, has_series = (

@@ -62,7 +62,7 @@ class Ending:
     """How a job ended, and what it wrote: untrusted, and empty unless it finished."""
 
     end: End
-    untrusted: bytes = b""
+    untrusted: bytes | memoryview = b""
 
 
 class Zygote:
@@ -155,7 +155,7 @@ class Zygote:
         flooded = len(collected) > request.limits.output_bytes
         if collected.endswith(DONE) and not flooded:
             self._leaving = asyncio.create_task(self._see_off(_LEAVE_SECONDS))
-            return Ending(end=End.FINISHED, untrusted=bytes(memoryview(collected)[: -len(DONE)]))
+            return Ending(end=End.FINISHED, untrusted=memoryview(collected)[: -len(DONE)])
         exit_code = await self._see_off(0 if timed_out or flooded else _LEAVE_SECONDS)
         return Ending(end=_end(exit_code, flooded=flooded, timed_out=timed_out))
 

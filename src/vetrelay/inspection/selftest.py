@@ -39,7 +39,7 @@ async def prove_samples(zygote: Zygote) -> None:
         return
     proved = set()
     index = 0
-    while sample := (await _ended(zygote, _asking(Job.SAMPLE, argument=index), b"")).untrusted:
+    while sample := bytes((await _ended(zygote, _asking(Job.SAMPLE, argument=index), b"")).untrusted):
         index += 1
         row = policy.row_of(policy.ROWS, sniff.kind_of(sample))
         result = checked_result(await _ended(zygote, inspecting(row, Ask(), size_bytes=len(sample)), sample))

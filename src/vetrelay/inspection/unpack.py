@@ -29,6 +29,7 @@ LETTERS = frozenset({Kind.MAIL, Kind.TNEF})
 MAX_LISTED = 500
 """A verdict lists so many files of a pack; of larger ones those that were left out come first."""
 _LEFT_OUT_LINES = 200
+_MOST_PATIENTS = 100
 
 
 @dataclass(slots=True)
@@ -50,10 +51,14 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a file was found: in how many letters, and whether in a pack. `budget` is everyone's who is in there."""
+    """Where a file was found: in how many letters, and whether in a pack. `budget` is everyone's who is in there.
+
+    `preview`: whether anybody will see one. Of a study packed anew only a few go onto the sheet.
+    """
 
     letters: int = 0
     in_pack: bool = False
+    preview: bool = True
     budget: Budget | None = None
 
 
@@ -147,7 +152,7 @@ class _Walk:
     images: list[study.Image] = field(default_factory=list)
     previews: list[Labelled] = field(default_factory=list)
     made: int = 0
-    patient: Patient | None = None
+    patients: dict[Patient, None] = field(default_factory=dict)
 
     @property
     def budget(self) -> Budget:
@@ -167,7 +172,8 @@ class _Walk:
 
     async def look_at(self, content: Source, name: str, declared: str | None, *, wanted_preview: int) -> None:
         """One file: inspected, listed, and what was made of it put on the shelf. Raises Unfit, Fault."""
-        finding = await self.hands.inspect(content, name, declared, self.place)
+        place = replace(self.place, preview=self.shelf.loose or len(self.previews) <= wanted_preview)
+        finding = await self.hands.inspect(content, name, declared, place)
         number = len(self.members)
         self.members.append(_member(name, finding))
         # The files of a letter in a pack stand in the same list, behind the letter.
@@ -176,7 +182,8 @@ class _Walk:
             self.count(Note.FILES_LEFT_OUT)
             return
         self.made += 1
-        self.patient = self.patient or finding.facts.patient
+        if finding.facts.patient is not None and len(self.patients) < _MOST_PATIENTS:
+            self.patients[finding.facts.patient] = None
         try:
             for made in finding.outputs:
                 inner = 0 if made.member is None else 1 + made.member
@@ -194,7 +201,7 @@ class _Walk:
         )
         if made is not None and len(self.previews) <= wanted:
             label = safe_name(name, "").rpartition(".")[0] or safe_name(name, "")
-            self.previews.append(Labelled(label=f"{len(self.members)} {label}", content=made.content))
+            self.previews.append(Labelled(label=f"{len(self.members)} · {label}", content=made.content))
 
     async def end(self, name: str) -> Unpacked:
         """Everything, once all files were looked at. Raises Unfit, Fault."""
@@ -214,7 +221,7 @@ class _Walk:
             made=self.made,
             members=self._listed(loose=loose),
             outputs=tuple(outputs),
-            patient=self.patient,
+            patients=tuple(self.patients),
         )
 
     def _why_nothing(self) -> Reason:

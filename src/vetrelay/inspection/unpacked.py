@@ -16,7 +16,7 @@ _DOCUMENTS_IN_A_ZIP = frozenset({Kind.DOCX, Kind.XLSX, Kind.ODT, Kind.OFFICE_ZIP
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unpacked:
-    """The members, what was made of them, and whom the first record in it is about.
+    """The members, what was made of them, and whom the records in it are about.
 
     `reason` is NONE where at least one file was made. `made` counts those.
     """
@@ -26,7 +26,7 @@ class Unpacked:
     made: int
     members: tuple[Member, ...]
     outputs: tuple[Output, ...]
-    patient: Patient | None
+    patients: tuple[Patient, ...]
 
 
 def is_pack(seen: Kind, claimed: Kind) -> bool:
@@ -49,11 +49,15 @@ def letter_finding(letter: Finding, unpacked: Unpacked, *, expected: Patient | N
 
 
 def _with(finding: Finding, unpacked: Unpacked, notes: Mapping[Note, int], *, expected: Patient | None) -> Finding:
-    said = {**notes, **dict.fromkeys(differences(expected, unpacked.patient), 1)}
+    # One record of another animal is enough for a warning, wherever in the pack it is.
+    others = {note: 1 for patient in unpacked.patients for note in differences(expected, patient)}
+    said: dict[Note, int] = {**notes, **others}
     return replace(
         finding,
         notes=(*finding.notes, *(note.told(count) for note, count in sorted(said.items()))),
-        facts=replace(finding.facts, items=unpacked.made, patient=unpacked.patient),
+        facts=replace(
+            finding.facts, items=unpacked.made, patient=finding.facts.patient or next(iter(unpacked.patients), None)
+        ),
         outputs=(*finding.outputs, *unpacked.outputs),
         members=unpacked.members,
     )

@@ -11,7 +11,7 @@ class Wishes:
     """`purpose` is what a photo shows; `full_size` keeps its size, `keep_motion` an animation's motion.
 
     `patient` is whom the case is about, to be compared with what a record says. `patience` multiplies the time that a
-    job may take.
+    job may take. `salt` is one secret for all of a study, which the inspector draws and forgets.
     """
 
     purpose: str | None = None
@@ -19,6 +19,7 @@ class Wishes:
     keep_motion: bool = False
     patient: Patient | None = None
     patience: int = 1
+    salt: bytes = b""
 
     @property
     def longest_side_px(self) -> int:

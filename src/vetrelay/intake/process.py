@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from vetrelay.config import IntakeConfig
 from vetrelay.errors import Fault
 from vetrelay.inspection.ask import DicomMode
 from vetrelay.inspection.inspect import Inspector, Settings
+from vetrelay.inspection.kinds import Kind
 from vetrelay.inspection.sandbox import WORKER_COMMAND
 from vetrelay.inspection.tighten import tightened
 from vetrelay.intake.admission import admitted, write_offer
@@ -40,11 +42,17 @@ def _now_ms() -> int:
 
 def inspection_settings(config: IntakeConfig) -> Settings:
     """How this practice has its files inspected. Raises Fault `bad_config` for a limit that was raised."""
+    mode = DicomMode[config.dicom.upper()]
+    rows = tightened(config.types)
+    if mode is not DicomMode.CARE:
+        # What is taken out of the copy must not go on in the original beside it.
+        rows = {**rows, **{kind: replace(rows[kind], keep_original=False) for kind in (Kind.DICOM, Kind.ZIP)}}
     return Settings(
         parallel_jobs=config.parallel_jobs or os.cpu_count() or 1,
-        rows=tightened(config.types),
-        mode=DicomMode[config.dicom.upper()],
+        rows=rows,
+        mode=mode,
         flatten=config.flatten_pdf,
+        random_bytes=os.urandom,
     )
 
 

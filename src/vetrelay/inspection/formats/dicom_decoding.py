@@ -65,10 +65,10 @@ def native(raw: bytes, geometry: Geometry, *, order: str, skipped_bits: int, ste
     shape = (geometry.rows, geometry.columns)
     if geometry.bits_allocated == 1:
         bits = np.unpackbits(np.frombuffer(raw, np.uint8), bitorder="little")
-        shaped = bits[skipped_bits : skipped_bits + geometry.rows * geometry.columns].reshape(shape)
-        return shaped[::step, ::step]
+        return bits[skipped_bits : skipped_bits + geometry.rows * geometry.columns].reshape(shape)[::step, ::step]
     letter = "f" if geometry.real else "i" if geometry.signed else "u"
     samples = np.frombuffer(raw, np.dtype(f"{order}{letter}{geometry.bits_allocated // 8}"))
+    shaped: Samples
     if geometry.colours == "YBR_FULL_422":
         shaped = _without_sharing(samples, shape)
     elif geometry.samples == 1:
@@ -102,7 +102,7 @@ def _without_sharing(samples: Samples, shape: tuple[int, int]) -> Samples:
 def _jpeg(raw: bytes, geometry: Geometry) -> tuple[Samples, str]:
     """8-bit JPEG by Pillow, which turns YCbCr into RGB unless the file says that it was none."""
     check_coded_size(raw, geometry)
-    image = JpegImageFile(io.BytesIO(raw))  # type: ignore[no-untyped-call]  # Pillow's plugins have no types
+    image = JpegImageFile(io.BytesIO(raw))
     if geometry.samples == 3 and geometry.colours == "RGB" and not {"adobe", "jfif"} & image.info.keys():
         # No mark in the file says YCbCr, and the record says RGB: the numbers are colours already.
         image.draft("YCbCr", image.size)

@@ -46,7 +46,8 @@ def in_colour(samples: Samples, colours: str, geometry: Geometry) -> Samples:
         return rgb
     shifted = rgb.astype(np.float32)
     shifted[..., 1:] -= 128
-    return np.clip(shifted @ _YBR.T + 0.5, 0, 255).astype(np.uint8)
+    mixed: Samples = np.clip(shifted @ _YBR.T + 0.5, 0, 255).astype(np.uint8)
+    return mixed
 
 
 def by_palette(samples: Samples, data_set: DataSet) -> Samples:
@@ -166,7 +167,8 @@ def _fitted(values: Samples, padding: Samples | None) -> Samples:
 
 def _looked_up(values: Samples, table: Table) -> Samples:
     index = np.clip(np.nan_to_num(values) - table.first, 0, len(table.entries) - 1).astype(np.int64)
-    return table.entries[index].astype(np.float32)
+    found: Samples = table.entries[index].astype(np.float32)
+    return found
 
 
 def _first_table(data_set: DataSet, layers: list[Elements], tag: int) -> Table | None:

@@ -136,7 +136,7 @@ def rewritten(packet: "Packet[Stream]", track: Stream, writing: WritingFilter) -
     if bare is None:
         packet.stream = track
         return packet
-    made: "Packet[Stream]" = Packet(bare)
+    made: Packet[Stream] = Packet(bare)
     made.pts, made.dts, made.duration = packet.pts, packet.dts, packet.duration
     made.time_base, made.is_keyframe = packet.time_base, packet.is_keyframe
     for beside in packet.iter_sidedata():

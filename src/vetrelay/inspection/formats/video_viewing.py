@@ -132,7 +132,7 @@ class _Viewer:
         self._stills = Stills(length_seconds=float(measure.seconds))
         self._shape: Shape | None = None
         self._copy: _Copy | None = None
-        self._waiting: list["Packet[Stream]"] = []  # sound that comes before the first frame
+        self._waiting: list[Packet[Stream]] = []  # sound that comes before the first frame
         self._first: float | None = None
         self._last: float = 0.0
         self._faults = 0
@@ -165,7 +165,7 @@ class _Viewer:
 
     def _flush_sound(self, copy: _Copy) -> None:
         if self._tracks.audio is not None and recording_tracks.codec_of(self._tracks.audio) != "aac":
-            end: "Packet[AudioStream]" = Packet()
+            end: Packet[AudioStream] = Packet()
             end.stream = self._tracks.audio
             copy.hear(end)
             copy.hear(None)
