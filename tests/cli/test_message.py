@@ -31,6 +31,7 @@ ATTACHMENT_KEYS = {
     "members",
     "objects",
 }
+NO_KNOWN_KIND = b"\x00\xff\x01\xfe" * 64
 AWAY = "http://127.0.0.1:9"  # where nobody listens
 OBJECT_KEYS = {"role", "name", "media_type", "size_bytes", "sha256"}
 
@@ -143,7 +144,7 @@ def test_a_file_that_is_not_ready_is_saved_only_as_the_unsafe_original(
 ) -> None:
     """Exit 3 after the others were saved; the original says so in its name."""
     case, anna = luna
-    (tmp_path / "notes.dat").write_bytes(b"\x00eats well")
+    (tmp_path / "notes.dat").write_bytes(NO_KNOWN_KIND)
     photo(tmp_path / "ear.jpg")
     sent = anna.word("send", case, str(tmp_path / "notes.dat"), str(tmp_path / "ear.jpg"))
     files = checked(vet, case)
@@ -158,7 +159,7 @@ def test_a_file_that_is_not_ready_is_saved_only_as_the_unsafe_original(
         [one["name"] for one in told["missed"]],
     )
     vet.run("save", case, sent, "--original", "--out", str(tmp_path / "raw"), code=None)
-    assert b"\x00eats well" == (tmp_path / "raw" / "notes.dat.unsafe").read_bytes()
+    assert NO_KNOWN_KIND == (tmp_path / "raw" / "notes.dat.unsafe").read_bytes()
     assert "waiting for staff" in vet.run("read", case).out
     anna.run("save", case, sent, "--original", "--out", str(tmp_path / "mine"))
     assert (tmp_path / "ear.jpg").read_bytes() == (tmp_path / "mine" / "ear.jpg.unsafe").read_bytes()

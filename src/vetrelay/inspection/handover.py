@@ -7,14 +7,18 @@ plaintext in such a descriptor (`memory()`, written, then `seal()`) hands it ove
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from threading import Event
 
-from vetrelay.inspection.source import DescriptorSource, Source
+from vetrelay.inspection.source import BytesSource, DescriptorSource, Source
+from vetrelay.inspection.threads import to_its_end
 
 _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 _UNCHANGING = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK
 _COPY_STEP_BYTES = 1 << 20
+# A photo is copied in less time than a thread takes to begin; what is decrypted meanwhile takes ten times as long.
+_AT_ONCE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +48,12 @@ def is_sealed(descriptor: int) -> bool:
         return False
 
 
-@contextlib.contextmanager
-def handed_over(source: Source, *, most_bytes: int, head_bytes: int) -> Iterator[Handover]:
+@contextlib.asynccontextmanager
+async def handed_over(source: Source, *, most_bytes: int, head_bytes: int) -> AsyncIterator[Handover]:
     """Content as the jail takes it. Of a file above `most_bytes` only `head_bytes` are copied: it is sniffed, not opened.
 
-    What is behind a sealed descriptor already is passed on as it is. Raises OSError.
+    What is behind a sealed descriptor already is passed on as it is. More than a mebibyte is copied in a thread; whoever
+    cancels that waits for one step of it, so that the source may be closed then. Raises OSError.
     """
     size_bytes = source.size_bytes
     wanted_bytes = size_bytes if size_bytes <= most_bytes else min(size_bytes, head_bytes)
@@ -57,7 +62,10 @@ def handed_over(source: Source, *, most_bytes: int, head_bytes: int) -> Iterator
         return
     copy = memory()
     try:
-        copied_bytes = _copy(source, copy, wanted_bytes)
+        if wanted_bytes <= _AT_ONCE_BYTES:
+            copied_bytes = _copy(source, copy, wanted_bytes, stop=_NEVER)
+        else:
+            copied_bytes = await _copied(source, copy, wanted_bytes)
         # Whoever shortens the file while it is copied gets it judged as it was then.
         size_bytes = size_bytes if copied_bytes == wanted_bytes else copied_bytes
         yield Handover(descriptor=seal(copy), size_bytes=size_bytes)
@@ -65,9 +73,24 @@ def handed_over(source: Source, *, most_bytes: int, head_bytes: int) -> Iterator
         os.close(copy)
 
 
-def _copy(source: Source, target: int, wanted_bytes: int) -> int:
+async def _copied(source: Source, target: int, wanted_bytes: int) -> int:
+    stop = Event()
+    copying = asyncio.ensure_future(to_its_end(_copy, source, target, wanted_bytes, stop=stop))
+    try:
+        return await asyncio.shield(copying)
+    except asyncio.CancelledError:
+        stop.set()
+        while not copying.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({copying})
+        if not copying.cancelled():
+            copying.exception()  # seen, so that nobody is told that it was not
+        raise
+
+
+def _copy(source: Source, target: int, wanted_bytes: int, *, stop: Event) -> int:
     position = 0
-    while position < wanted_bytes:
+    while position < wanted_bytes and not stop.is_set():
         step = source.read(position, min(_COPY_STEP_BYTES, wanted_bytes - position))
         if not step:
             break

@@ -169,7 +169,7 @@ class Inspector:
         if entry.method == STORED:
             await asyncio.to_thread(check_sum, packed, entry.crc)
             return packed
-        return BytesSource(taken_out(await self._run(_LIGHT, taking_out(entry), packed)))
+        return taken_out(await self._run(_LIGHT, taking_out(entry), packed))
 
     async def _drawn(self, previews: bytes) -> RawOutput | None:
         result = checked_result(await self._run(_LIGHT, drawing(previews), BytesSource(previews)))

@@ -7,7 +7,7 @@ from vetrelay.inspection.entries import Entry
 from vetrelay.inspection.frames import Job, Request
 from vetrelay.inspection.policy import GiB, Limits, MiB
 from vetrelay.inspection.sandbox import End, Ending
-from vetrelay.inspection.source import Source
+from vetrelay.inspection.source import BytesSource, Source
 from vetrelay.inspection.words import Reason, Unfit
 
 _REASON_OF_END = {
@@ -68,12 +68,13 @@ def taking_out(entry: Entry) -> Request:
     )
 
 
-def taken_out(ending: Ending) -> bytes:
+def taken_out(ending: Ending) -> Source:
     """The member's own bytes. Raises Unfit with the reason that the jail gave, or with how it ended."""
     if ending.end is not End.FINISHED:
         raise Unfit(_REASON_OF_END[ending.end])
     if ending.untrusted[:1] == bytes([Reason.NONE]):
-        return bytes(ending.untrusted[1:])
+        # Not copied once more: a member may be as large as the largest file.
+        return Slice(source=BytesSource(ending.untrusted), offset=1, size_bytes=len(ending.untrusted) - 1)
     raise Unfit(next((said for said in _SAID if ending.untrusted == bytes([said])), Reason.JAIL_GARBLED))
 
 

@@ -59,7 +59,7 @@ async def _prove_packs(zygote: Zygote, picture: bytes) -> None:
     entry = Entry(
         name="", method=DEFLATED, offset=0, packed_bytes=len(packed), plain_bytes=len(picture), crc=zlib.crc32(picture)
     )
-    if taken_out(await _ended(zygote, taking_out(entry), packed)) != picture:
+    if taken_out(await _ended(zygote, taking_out(entry), packed)).read(0, len(picture) + 1) != picture:
         raise Fault("sandbox_failed")
     previews = encode_pictures([Labelled(label="1", content=picture)])
     if checked_result(await _ended(zygote, drawing(previews), previews)).reason is not Reason.NONE:

@@ -23,6 +23,7 @@ _NAME_PARTS = 8
 class _Made:
     folders: tuple[str, ...]
     output: Output
+    packed: bool
 
 
 @dataclass(slots=True)
@@ -40,15 +41,19 @@ class Shelf:
     _pack: HashedSink | None = None
     _taken: set[str] = field(default_factory=set)
 
-    def put(self, member_name: str, outputs: tuple[Output, ...], *, member: int) -> None:
-        """What was made of the member of this name, whose number is `member`. Raises pack.PackTooLarge."""
+    def put(self, member_name: str, output: Output, *, member: int, with_text: bool) -> None:
+        """One copy of the member of this name, whose number is `member`. Raises pack.PackTooLarge.
+
+        `with_text`: its text goes into a pack too, because no other copy of it does.
+        """
         folders = tuple(safe_name(part, "") for part in member_name.split("/")[:-1])[-_NAME_PARTS:]
-        made = [_Made(folders=folders, output=replace(output, member=member)) for output in outputs]
+        packed = output.role in _PACKED_ROLES or (with_text and output.role == Role.TEXT.word)
+        made = _Made(folders=folders, output=replace(output, member=member), packed=packed)
         if not self.loose:
-            self._write(made)
+            self._write([made])
             return
-        self._made += made
-        self._loose_bytes += sum(len(output.content) for output in outputs)
+        self._made.append(made)
+        self._loose_bytes += len(output.content)
         if self._loose_bytes > MAX_LOOSE_BYTES or len(self._made) > MAX_LOOSE_OUTPUTS:
             self.loose = False
             self._write(self._made)
@@ -76,7 +81,7 @@ class Shelf:
         if self._pack is None:
             self._pack = HashedSink(self.sink)
         for one in made:
-            if one.output.role in _PACKED_ROLES:
+            if one.packed:
                 for piece in self._writer.member(self._free_name(one.folders, one), one.output.content):
                     self._pack.write(piece)
 

@@ -185,9 +185,10 @@ class _Walk:
         if finding.facts.patient is not None and len(self.patients) < _MOST_PATIENTS:
             self.patients[finding.facts.patient] = None
         try:
+            with_text = all(made.role != Role.RECORD.word for made in finding.outputs)
             for made in finding.outputs:
                 inner = 0 if made.member is None else 1 + made.member
-                await asyncio.to_thread(self.shelf.put, name, (made,), member=number + inner)
+                await asyncio.to_thread(self.shelf.put, name, made, member=number + inner, with_text=with_text)
         except PackTooLarge:
             raise Unfit(Reason.UNPACKS_TOO_LARGE) from None
         if finding.facts.series is not None:

@@ -1,0 +1,119 @@
+"""docs/limits.md says what the code says: its tables are made from the facts, and a number that rots fails here."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import pytest
+
+from vetrelay.config import FileType, FileTypes, IntakeConfig
+from vetrelay.inspection import policy, study, unpack
+from vetrelay.inspection.entries import Room
+from vetrelay.inspection.formats import jsontext, package, recording_tracks, text
+from vetrelay.inspection.kinds import KINDS, Kind
+from vetrelay.inspection.policy import ROWS, MiB, Row
+from vetrelay.inspection.shelf import MAX_LOOSE_BYTES, MAX_LOOSE_MEMBERS
+from vetrelay.inspection.tighten import KINDS_OF_TYPE
+
+DOCS: Final = Path(__file__).parent.parent / "docs"
+PAGE: Final = (DOCS / "limits.md").read_text(encoding="utf-8")
+COUNTED: Final = {
+    "png": "frames",
+    "webp": "frames",
+    "gif": "frames",
+    "tiff": "pages",
+    "pdf": "pages",
+    "video": "seconds",
+    "audio": "seconds",
+    "office": "parts",
+    "mail": "parts",
+    "zip": "files",
+}
+"""What `most` counts, by type; the others have nothing to count."""
+HEAD: Final = "| type | files | largest | at most | time | memory | answer | original stays | preview |"
+
+
+def mib(size_bytes: int) -> str:
+    """A size in MiB."""
+    assert size_bytes % MiB == 0
+    return f"{size_bytes // MiB} MiB"
+
+
+def line_of(name: str, kinds: Iterable[Kind], row: Row) -> str:
+    """One row of the table."""
+    endings = ", ".join(KINDS[kind].extensions[0] for kind in kinds if kind is not Kind.OFFICE_ZIP)
+    most = f"{row.most} {COUNTED[name]}" if row.most else "–"
+    seconds = f"{row.base_seconds} s" + (f" + {row.seconds_per_mib:g} s/MiB" if row.seconds_per_mib else "")
+    cells = (
+        f"`{name}`",
+        endings,
+        mib(row.file_bytes),
+        most,
+        seconds,
+        mib(row.address_space_bytes),
+        mib(row.output_bytes),
+        "yes" if row.keep_original else "no",
+        "yes" if row.preview else "no",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def table() -> Iterator[str]:
+    """The table of all types, as the page has it."""
+    yield HEAD
+    yield "|---" * HEAD.count(" | ") + "|---|"
+    for name, kinds in KINDS_OF_TYPE.items():
+        rows = {ROWS[kind] for kind in kinds}
+        assert 1 == len(rows), f"the kinds of {name} have rows of their own: give each a line"
+        yield line_of(name, kinds, rows.pop())
+
+
+def room(room: Room) -> str:
+    """What a pack may have."""
+    return (
+        f"{mib(room.file_bytes)} packed, {mib(room.plain_bytes)} unpacked, {room.most} files, "
+        f"{room.ratio} times its packed size"
+    )
+
+
+def test_the_table_has_the_numbers_of_the_policy() -> None:
+    """Every row, in order; what this test would write stands in its failure."""
+    wanted = "\n".join(table())
+    assert wanted in PAGE, f"docs/limits.md needs:\n{wanted}"
+
+
+def test_every_kind_that_is_opened_stands_in_the_table() -> None:
+    """No row of the policy is left out."""
+    assert set(ROWS) == {kind for kinds in KINDS_OF_TYPE.values() for kind in kinds}
+    assert set(COUNTED) == {name for name, kinds in KINDS_OF_TYPE.items() if ROWS[kinds[0]].most}
+
+
+@pytest.mark.parametrize("config", [IntakeConfig, FileTypes, FileType], ids=lambda config: config.__name__)
+def test_every_setting_is_named(config: type[msgspec.Struct]) -> None:
+    """Each key of intake.toml, as code."""
+    missing = [key for key in config.__struct_fields__ if f"`{key}`" not in PAGE]
+    assert [] == missing
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"{policy.MAX_PIXELS // 1_000_000} million pixels",
+        f"{policy.MAX_SIDE_PX} px",
+        f"{policy.NORMALIZED_SIDE_PX} px",
+        f"{policy.CLOSE_LOOK_SIDE_PX} px",
+        f"{recording_tracks.MAX_VIDEO_SIDE_PX} px",
+        f"{recording_tracks.MAX_FRAMES_PER_SECOND} frames a second",
+        f"{text.MAX_LINE_BYTES // 1024} KiB",
+        f"{jsontext.MOST_DEEP} deep",
+        f"{package.MAX_PLAIN_BYTES // MiB} MiB unpacked",
+        f"{unpack.MAX_LETTERS} letters",
+        room(study.STUDY_ROOM),
+        room(study.OTHER_ROOM),
+        f"{MAX_LOOSE_MEMBERS} files and {mib(MAX_LOOSE_BYTES)}",
+    ],
+)
+def test_what_cannot_be_changed_is_said_as_it_is(words: str) -> None:
+    """Limits outside of the table."""
+    assert words in PAGE
