@@ -1,14 +1,18 @@
 """Messages: sent, received once, read, saved, verified."""
 
 import hashlib
+import io
 import json
 import signal
 import sqlite3
 import subprocess
 import time
+import wave
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 
+import pikepdf
 import pytest
 from PIL import Image
 
@@ -163,6 +167,67 @@ def test_a_file_that_is_not_ready_is_saved_only_as_the_unsafe_original(
     assert "waiting for staff" in vet.run("read", case).out
     anna.run("save", case, sent, "--original", "--out", str(tmp_path / "mine"))
     assert (tmp_path / "ear.jpg").read_bytes() == (tmp_path / "mine" / "ear.jpg.unsafe").read_bytes()
+
+
+def pdf_of_pages(count: int) -> bytes:
+    """A PDF of empty pages."""
+    out = io.BytesIO()
+    with pikepdf.new() as document:
+        for _ in range(count):
+            document.add_blank_page()
+        document.save(out)
+    return out.getvalue()
+
+
+def tone(seconds: int) -> bytes:
+    """A sound of this length."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(range(0, 200, 2)) * 160 * seconds)
+    return out.getvalue()
+
+
+def test_pages_length_and_what_a_pack_left_out_are_told(luna: tuple[str, Person], vet: Person, tmp_path: Path) -> None:
+    """For a person at most twenty names and a number, for a program all of it; whom a record is about."""
+    case, anna = luna
+    whole = photo(tmp_path / "ear.jpg").read_bytes()
+    with zipfile.ZipFile(tmp_path / "visit.zip", "w") as pack:
+        pack.writestr("report.pdf", pdf_of_pages(2))
+        for number in range(22):
+            pack.writestr(f"half{number:02}.jpg", whole[: len(whole) // 2])
+    (tmp_path / "report.pdf").write_bytes(pdf_of_pages(12))
+    (tmp_path / "cough.wav").write_bytes(tone(42))
+    anna.run("send", case, *(str(tmp_path / name) for name in ("report.pdf", "cough.wav", "visit.zip")))
+    report, cough, visit = checked(vet, case)
+    assert (12, None, []) == (report["items"], report["duration_ms"], report["members"])
+    assert (None, 42_000) == (cough["items"], cough["duration_ms"])
+    members = visit["members"]
+    assert isinstance(members, list)
+    assert [MEMBER_KEYS] * 23 == [member.keys() for member in members]
+    assert ("report.pdf", "clean", None) == tuple(members[0][key] for key in ("name", "verdict", "reason"))
+    assert ("half00.jpg", "refused", "incomplete") == tuple(members[1][key] for key in ("name", "verdict", "reason"))
+    shown = vet.run("read", case).out
+    assert ", 12 pages  ready" in shown
+    assert ", 0:42  ready" in shown
+    assert ", 1 file  ready" in shown
+    assert "    half19.jpg  left out: This file is incomplete; send it again." in shown
+    assert "half20.jpg" not in shown
+    assert "    and 2 more\n" in shown
+
+
+def test_small_pictures_are_saved_on_wish(luna: tuple[str, Person], vet: Person, tmp_path: Path) -> None:
+    """Beside the checked copies; there are none of an original."""
+    case, anna = luna
+    sent = anna.word("send", case, str(photo(tmp_path / "ear.jpg")))
+    checked(vet, case)
+    saved = vet.json("save", case, sent, "--out", str(tmp_path / "out"), "--previews")["saved"]
+    assert [("record", "ear.jpg"), ("preview", "ear-preview.jpg")] == [
+        (one["role"], Path(one["path"]).name) for one in saved
+    ]
+    assert "code   usage" in vet.run("save", case, sent, "--previews", "--original", code=2).err
 
 
 def test_what_is_not_there_cannot_be_saved(luna: tuple[str, Person], vet: Person) -> None:

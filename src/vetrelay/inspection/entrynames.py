@@ -6,7 +6,7 @@ through are made fit for a disk only when something is written (`naming.safe_nam
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from vetrelay.inspection.words import Reason, Unfit
 
@@ -65,9 +65,8 @@ def check_together(names: Iterable[str]) -> None:
     files: set[str] = set()
     folders: set[str] = set()
     for name in names:
-        place = _place(name)
-        above = place.split("/")[:-1]
-        folders.update("/".join(above[:depth]) for depth in range(1, len(above) + 1))
+        place = place_of(name)
+        folders.update(folders_of(place))
         if name.endswith("/"):
             folders.add(place)
         elif place in files:
@@ -78,6 +77,13 @@ def check_together(names: Iterable[str]) -> None:
         raise Unfit(Reason.PACK_NAMES_TWICE)
 
 
-def _place(name: str) -> str:
+def folders_of(place: str) -> Iterator[str]:
+    """Every folder above a place."""
+    above = place.split("/")[:-1]
+    return ("/".join(above[:depth]) for depth in range(1, len(above) + 1))
+
+
+def place_of(name: str) -> str:
+    """Where a name leads on a system that tells the fewest names apart."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return "/".join(part.rstrip(". ") for part in folded.removesuffix("/").split("/"))

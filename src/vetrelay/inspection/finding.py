@@ -16,6 +16,8 @@ from vetrelay.inspection.result import Patient, RawOutput, Result, Role, Series
 from vetrelay.inspection.words import Reason, Verdict
 
 T = TypeVar("T", Patient, Series)
+MAX_NOTES = 32
+"""More are not told of one file: a reader takes so many."""
 # The role that most outputs of a file have goes without a word in their name.
 _NAMED = {Role.PREVIEW: "preview", Role.VIEWING: "viewing", Role.STRIP: "strip", Role.TEXT: "text"}
 
@@ -112,7 +114,10 @@ def finding_of(
         )
     facts = _facts(result)
     said = [*([Note.RENAMED] if mended else []), *differences(expected, facts.patient)]
-    notes = {**result.notes, **dict.fromkeys(said, 1)}
+    told = dict(sorted(result.notes.items())[: MAX_NOTES - len(said)])
+    notes = {**told, **dict.fromkeys(said, 1)}
+    # What goes on under a name that says nothing we know is called what it is: some program may know that name.
+    mended = mended or (verdict is Verdict.KEPT_SEALED and claimed is Kind.UNKNOWN)
     right = KINDS[made or result.kind].extensions[0]
     return Finding(
         verdict=verdict,

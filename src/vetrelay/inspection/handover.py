@@ -9,10 +9,11 @@ import fcntl
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
 
-from vetrelay.inspection.source import BytesSource, DescriptorSource, Source
-from vetrelay.inspection.threads import to_its_end
+from vetrelay.inspection.source import DescriptorSource, Source
+from vetrelay.inspection.threads import until_stopped
 
 _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 _UNCHANGING = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK
@@ -63,9 +64,9 @@ async def handed_over(source: Source, *, most_bytes: int, head_bytes: int) -> As
     copy = memory()
     try:
         if wanted_bytes <= _AT_ONCE_BYTES:
-            copied_bytes = _copy(source, copy, wanted_bytes, stop=_NEVER)
+            copied_bytes = _copy(source, copy, wanted_bytes, Event())
         else:
-            copied_bytes = await _copied(source, copy, wanted_bytes)
+            copied_bytes = await until_stopped(partial(_copy, source, copy, wanted_bytes))
         # Whoever shortens the file while it is copied gets it judged as it was then.
         size_bytes = size_bytes if copied_bytes == wanted_bytes else copied_bytes
         yield Handover(descriptor=seal(copy), size_bytes=size_bytes)
@@ -73,22 +74,7 @@ async def handed_over(source: Source, *, most_bytes: int, head_bytes: int) -> As
         os.close(copy)
 
 
-async def _copied(source: Source, target: int, wanted_bytes: int) -> int:
-    stop = Event()
-    copying = asyncio.ensure_future(to_its_end(_copy, source, target, wanted_bytes, stop=stop))
-    try:
-        return await asyncio.shield(copying)
-    except asyncio.CancelledError:
-        stop.set()
-        while not copying.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait({copying})
-        if not copying.cancelled():
-            copying.exception()  # seen, so that nobody is told that it was not
-        raise
-
-
-def _copy(source: Source, target: int, wanted_bytes: int, *, stop: Event) -> int:
+def _copy(source: Source, target: int, wanted_bytes: int, stop: Event) -> int:
     position = 0
     while position < wanted_bytes and not stop.is_set():
         step = source.read(position, min(_COPY_STEP_BYTES, wanted_bytes - position))

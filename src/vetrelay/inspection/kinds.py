@@ -95,6 +95,8 @@ def _row(media_type: str, family: Family, extensions: str, not_opened: Reason = 
 
 _P, _R, _W, _Z, _N = Family.PICTURE, Family.RECORDING, Family.WRITING, Family.PACKED, Family.NEVER_TAKEN
 _NO, _CARE, _MUTE = Reason.TYPE_NOT_TAKEN, Reason.OPEN_WITH_CARE, Reason.RECORDING_NOT_SUPPORTED
+# What a double click runs, or installs, whatever stands in front of it in the file.
+_RUN = "hta msi msp mst cpl pif jse vbe wsf wsh wsc sct chm hlp xll jnlp application appref-ms msc msix appx gadget app apk"
 
 KINDS: Mapping[Kind, KindFacts] = {
     Kind.UNKNOWN: _row("application/octet-stream", Family.UNKNOWN, ""),
@@ -135,7 +137,7 @@ KINDS: Mapping[Kind, KindFacts] = {
     Kind.SVG: _row("image/svg+xml", _N, "svg", _NO),
     Kind.HTML: _row("text/html", _N, "html htm xhtml", _NO),
     Kind.POSTSCRIPT: _row("application/postscript", _N, "ps eps", _NO),
-    Kind.PROGRAM: _row("application/octet-stream", _N, "exe dll com scr bat cmd sh ps1 js vbs jar", _NO),
+    Kind.PROGRAM: _row("application/octet-stream", _N, f"exe dll com scr bat cmd sh ps1 js vbs jar {_RUN}", _NO),
     Kind.JXL: _row("image/jxl", _N, "jxl", _NO),
     Kind.PSD: _row("image/vnd.adobe.photoshop", _N, "psd", _NO),
     Kind.RAW_PHOTO: _row("image/x-raw", _N, "cr2 cr3 nef arw raf dng orf rw2", _NO),

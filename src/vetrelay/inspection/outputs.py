@@ -6,6 +6,8 @@ everything else only the kind is checked, by its first bytes: a bad PDF can stil
 it in a reader of PDFs that is kept up to date.
 """
 
+import codecs
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -24,7 +26,13 @@ _OUTLINES: Final[Mapping[Kind, Callable[[Content], Outline]]] = {
 _WRITINGS: Final = frozenset({Kind.TEXT, Kind.CSV, Kind.JSON, Kind.MARKDOWN})
 # A pack whose first member has such a name looks like an office file from its first bytes.
 _PACKS: Final = frozenset({Kind.ZIP, Kind.OFFICE_ZIP})
-_NEVER_IN_TEXT: Final = dict.fromkeys([*range(0x09), 0x0B, 0x0C, 0x0D, *range(0x0E, 0x20), *range(0x7F, 0xA0)])
+# In UTF-8: the first control characters, then the second ones (U+0080...), the byte order mark, the signs that turn the
+# direction of writing, and those of annotations. A jail shows them all as marks (`formats.marks`).
+_CONTROLS: Final = bytes([*range(0x09), *range(0x0B, 0x20), 0x7F])
+_UNSEEN: Final = re.compile(
+    rb"\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xaf]|\xef\xbb\xbf|\xef\xbf[\xb9-\xbb]"
+)
+_STEP_BYTES: Final = 1 << 20
 
 
 def is_sound(untrusted: Content, kind: Kind, *, width_px: int, height_px: int) -> bool:
@@ -56,9 +64,15 @@ def _is_bare(untrusted: Content, kind: Kind, *, width_px: int, height_px: int) -
 
 
 def _is_plain(untrusted: bytes) -> bool:
-    """Whether a text is UTF-8 with no control character but tab and line feed."""
+    """Whether a text is UTF-8 with no unseen sign but tab and line feed.
+
+    Looked at byte by byte and in steps: sign by sign, a large one would keep its reader for seconds.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("strict")
     try:
-        text = untrusted.decode("utf-8")
+        for position in range(0, len(untrusted), _STEP_BYTES):
+            decoder.decode(untrusted[position : position + _STEP_BYTES])
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
-    return text.translate(_NEVER_IN_TEXT) == text
+    return len(untrusted.translate(None, _CONTROLS)) == len(untrusted) and _UNSEEN.search(untrusted) is None

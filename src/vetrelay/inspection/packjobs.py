@@ -7,7 +7,7 @@ from vetrelay.inspection.entries import Entry
 from vetrelay.inspection.frames import Job, Request
 from vetrelay.inspection.policy import GiB, Limits, MiB
 from vetrelay.inspection.sandbox import End, Ending
-from vetrelay.inspection.source import BytesSource, Source
+from vetrelay.inspection.source import Source
 from vetrelay.inspection.words import Reason, Unfit
 
 _REASON_OF_END = {
@@ -37,6 +37,22 @@ class Slice:
     def read(self, offset: int, size_bytes: int) -> bytes:
         """These bytes of the part; fewer at its end."""
         return self.source.read(self.offset + offset, max(0, min(size_bytes, self.size_bytes - offset)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """A member as the jail gave it, not copied once more: it may be as large as the largest file."""
+
+    content: memoryview
+
+    @property
+    def size_bytes(self) -> int:
+        """How long it is."""
+        return len(self.content)
+
+    def read(self, offset: int, size_bytes: int) -> bytes:
+        """A slice."""
+        return bytes(self.content[offset : offset + size_bytes])
 
 
 def check_sum(content: Source, crc: int) -> None:
@@ -72,10 +88,10 @@ def taken_out(ending: Ending) -> Source:
     """The member's own bytes. Raises Unfit with the reason that the jail gave, or with how it ended."""
     if ending.end is not End.FINISHED:
         raise Unfit(_REASON_OF_END[ending.end])
-    if ending.untrusted[:1] == bytes([Reason.NONE]):
-        # Not copied once more: a member may be as large as the largest file.
-        return Slice(source=BytesSource(ending.untrusted), offset=1, size_bytes=len(ending.untrusted) - 1)
-    raise Unfit(next((said for said in _SAID if ending.untrusted == bytes([said])), Reason.JAIL_GARBLED))
+    said = memoryview(ending.untrusted)
+    if bytes(said[:1]) == bytes([Reason.NONE]):
+        return _Taken(content=said[1:])
+    raise Unfit(next((reason for reason in _SAID if bytes(said[:2]) == bytes([reason])), Reason.JAIL_GARBLED))
 
 
 def drawing(previews: bytes) -> Request:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from vetrelay.inspection.kinds import KIND_BY_EXTENSION, KIND_BY_MEDIA_TYPE, KINDS, Family, Kind
+from vetrelay.inspection.naming import safe_name
 from vetrelay.inspection.words import JAIL_ENDS, Reason, Verdict
 
 KiB = 1024
@@ -196,8 +197,11 @@ def keep_original(rows: Mapping[Kind, Row], kind: Kind) -> bool:
 
 
 def claimed_kind(name: str, declared: str | None) -> Kind:
-    """What the sender says the file is: by its extension, else by its declared media type; UNKNOWN is no claim."""
-    _, dot, extension = name.rpartition(".")
+    """What the sender says the file is: by its extension, else by its declared media type; UNKNOWN is no claim.
+
+    The extension is the one that the name has on a disk, where dots at its end and unseen signs are gone.
+    """
+    _, dot, extension = safe_name(name, "").rpartition(".")
     by_name = KIND_BY_EXTENSION.get(extension.strip().lower()) if dot else None
     if by_name is not None:
         return by_name

@@ -10,14 +10,14 @@ is its head, its name, its media type and its content.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
 from typing import Any
 
 from vetrelay.inspection.frames import Garbled
-from vetrelay.inspection.kinds import Kind
+from vetrelay.inspection.kinds import KINDS, Family, Kind
 from vetrelay.inspection.notes import Note
-from vetrelay.inspection.policy import MAX_PIXELS, MAX_SIDE_PX
+from vetrelay.inspection.policy import MAX_PIXELS, MAX_SIDE_PX, MiB
 from vetrelay.inspection.result import CaptureTime, Patient, RawOutput, RawPart, Result, Role, Series
 from vetrelay.inspection.words import JAIL_ENDS, Reason, Verdict
 
@@ -42,6 +42,23 @@ MADE_KINDS = frozenset(
     | {Kind.OGG, Kind.WAV, Kind.FLAC, Kind.TEXT, Kind.CSV, Kind.JSON, Kind.MARKDOWN}
 )
 _PICTURES = frozenset({Kind.JPEG, Kind.PNG, Kind.WEBP})
+_WORDS = frozenset({Kind.TEXT, Kind.CSV, Kind.JSON, Kind.MARKDOWN})
+_SOUNDS = frozenset({Kind.MP3, Kind.M4A, Kind.OGG, Kind.WAV, Kind.FLAC})
+_FILMS = frozenset({Kind.MP4, Kind.QUICKTIME, Kind.WEBM})
+# What may come of a file: a decoder of photos that was taken over can only make pictures, which are seen to be bare.
+_MADE_OF: Mapping[Family, frozenset[Kind]] = {
+    Family.PICTURE: _PICTURES,
+    Family.RECORDING: _FILMS | _SOUNDS | _PICTURES,
+    Family.PDF: _PICTURES | {Kind.PDF, Kind.TEXT},
+    Family.DICOM: _PICTURES | {Kind.DICOM},
+    Family.WRITING: _WORDS,
+    Family.PACKED: _WORDS,
+}
+_FOR_THE_SCREEN = frozenset({Role.PREVIEW, Role.STRIP})
+MAX_PREVIEW_BYTES = 8 * MiB
+_WITH_PARTS = frozenset({Kind.MAIL, Kind.TNEF, Kind.DICOM, Kind.DOCX, Kind.XLSX, Kind.ODT, Kind.OFFICE_ZIP})
+# A year; the protocol's numbers end at 2^53.
+_MAX_DURATION_MS = 366 * 24 * 60 * 60 * 1000
 # What the parent alone may say: how a jail ended, what a name claims, what a scanner found.
 _PARENTS_REASONS = JAIL_ENDS | {
     Reason.CONTENT_DIFFERS_FROM_NAME,
@@ -133,7 +150,7 @@ def decode_result(untrusted: bytes | memoryview) -> Result:
     magic, kind, reason, width_px, height_px, items, duration_ms, *when, offset, notes, has_patient, has_series = (
         reader.numbers(_HEAD)
     )
-    if magic != _MAGIC or notes > MAX_NOTES or has_patient > 1 or has_series > 1:
+    if magic != _MAGIC or notes > MAX_NOTES or has_patient > 1 or has_series > 1 or duration_ms > _MAX_DURATION_MS:
         raise Garbled
     told = dict(_note(reader) for _ in range(notes))
     if list(told) != sorted(told) or len(told) != notes:
@@ -163,14 +180,22 @@ def decode_result(untrusted: bytes | memoryview) -> Result:
 
 
 def _check_whole(result: Result) -> None:
-    """No reason, and a record or parts; or a reason, and outputs only where the original goes on beside them."""
+    """No reason, and a record; or a reason, and outputs only where the original goes on beside them.
+
+    What goes on, rebuilt or as it is, is of a kind that is taken; what is made of it is what can come of that kind.
+    """
     roles = [made.role for made in result.outputs]
-    if result.reason is Reason.NONE:
-        if Role.RECORD not in roles and not result.parts:
-            raise Garbled
-    elif (result.outputs or result.parts) and result.reason.verdict is not Verdict.KEPT_SEALED:
+    goes_on = result.reason is Reason.NONE or result.reason.verdict is Verdict.KEPT_SEALED
+    if (result.reason is Reason.NONE and Role.RECORD not in roles) or roles != sorted(roles):
         raise Garbled
-    if roles != sorted(roles):
+    if goes_on and KINDS[result.kind].family in {Family.UNKNOWN, Family.NEVER_TAKEN}:
+        raise Garbled
+    if (result.outputs or result.parts) and not goes_on:
+        raise Garbled
+    if result.parts and result.kind not in _WITH_PARTS:
+        raise Garbled
+    allowed = _MADE_OF.get(KINDS[result.kind].family, frozenset())
+    if any(made.kind not in allowed for made in result.outputs):
         raise Garbled
 
 
@@ -243,6 +268,8 @@ def _output(reader: _Reader) -> RawOutput:
         checked_role = Role(role)
     except ValueError:
         raise Garbled from None
+    if checked_role in _FOR_THE_SCREEN and (kind not in _PICTURES or size_bytes > MAX_PREVIEW_BYTES):
+        raise Garbled
     return RawOutput(
         role=checked_role,
         kind=Kind(kind),

@@ -4,8 +4,11 @@ A pack made anew is written member by member into a sink of the caller's, so tha
 of one image. The names in it are safe ones, each once.
 """
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from vetrelay.inspection.entrynames import folders_of, place_of
 from vetrelay.inspection.finding import Output
 from vetrelay.inspection.naming import safe_name
 from vetrelay.inspection.pack import HashedSink, PackWriter, Sink
@@ -39,7 +42,9 @@ class Shelf:
     _loose_bytes: int = 0
     _writer: PackWriter = field(default_factory=PackWriter)
     _pack: HashedSink | None = None
-    _taken: set[str] = field(default_factory=set)
+    _files: set[str] = field(default_factory=set)
+    _folders: set[str] = field(default_factory=set)
+    _numbers: dict[str, Iterator[int]] = field(default_factory=dict)
 
     def put(self, member_name: str, output: Output, *, member: int, with_text: bool) -> None:
         """One copy of the member of this name, whose number is `member`. Raises pack.PackTooLarge.
@@ -82,7 +87,8 @@ class Shelf:
             self._pack = HashedSink(self.sink)
         for one in made:
             if one.packed:
-                for piece in self._writer.member(self._free_name(one.folders, one), one.output.content):
+                folders = self._free_folders(one.folders)
+                for piece in self._writer.member(self._free_name(folders, one), one.output.content):
                     self._pack.write(piece)
 
     def _free_name(self, folders: tuple[str, ...], made: _Made) -> str:
@@ -94,11 +100,25 @@ class Shelf:
         tries = ["/".join((*folders, name))]
         if not folders and made.folders:
             tries.append(" - ".join((*made.folders[-2:], name)))
-        place = next((one for one in tries if one.casefold() not in self._taken), None)
-        count = 2
-        while place is None:
-            numbered = "/".join((*folders, f"{stem} ({count}){dot}{ending}"))
-            place = numbered if numbered.casefold() not in self._taken else None
-            count += 1
-        self._taken.add(place.casefold())
-        return place
+        # Thousands may have one name: each number is tried once.
+        numbers = self._numbers.setdefault(place_of(tries[0]), itertools.count(2))
+        numbered = ("/".join((*folders, f"{stem} ({number}){dot}{ending}")) for number in numbers)
+        free = next(one for one in itertools.chain(tries, numbered) if self._is_free(place_of(one)))
+        self._take(place_of(free))
+        return free
+
+    def _is_free(self, place: str) -> bool:
+        return place not in self._files and place not in self._folders
+
+    def _take(self, place: str) -> None:
+        self._files.add(place)
+        self._folders.update(folders_of(place))
+
+    def _free_folders(self, folders: tuple[str, ...]) -> tuple[str, ...]:
+        """The folders, each with a mark behind it where a file lies in its place."""
+        free: tuple[str, ...] = ()
+        for folder in folders:
+            while place_of("/".join((*free, folder))) in self._files:
+                folder = f"{folder}_"  # noqa: PLW2901 - the name itself grows until it is free
+            free = (*free, folder)
+        return free

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from vetrelay.inspection.finding import Finding, Member, Output
+from vetrelay.inspection.finding import MAX_NOTES, Finding, Member, Output
 from vetrelay.inspection.kinds import Kind
 from vetrelay.inspection.notes import Note
 from vetrelay.inspection.patient import differences
@@ -54,7 +54,10 @@ def _with(finding: Finding, unpacked: Unpacked, notes: Mapping[Note, int], *, ex
     said: dict[Note, int] = {**notes, **others}
     return replace(
         finding,
-        notes=(*finding.notes, *(note.told(count) for note, count in sorted(said.items()))),
+        notes=(
+            *finding.notes[: MAX_NOTES - len(said)],
+            *(note.told(count) for note, count in sorted(said.items())),
+        ),
         facts=replace(
             finding.facts, items=unpacked.made, patient=finding.facts.patient or next(iter(unpacked.patients), None)
         ),

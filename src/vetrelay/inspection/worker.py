@@ -93,11 +93,12 @@ FORMATS: Mapping[str, tuple[Format, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What this worker has: libmagic's opinion, the formats by kind, the samples, and the kinds that these prove."""
+    """What this worker has: libmagic's opinion, the formats by kind, the samples, one proof of each kind, the kinds."""
 
     opinion: second_opinion.SecondOpinion | None
     formats: Mapping[Kind, Opens]
     samples: tuple[bytes, ...] = ()
+    proofs: tuple[bytes, ...] = ()
     opens: frozenset[Kind] = frozenset()
 
 
@@ -189,7 +190,11 @@ def prepare(load: str) -> Tools:
     )
     if tools.opinion is None:
         return tools
-    return replace(tools, opens=frozenset(_proved(sample, tools) for sample in tools.samples))
+    # Every path is walked here; of each kind the first sample is what goes through the jail when the parent asks.
+    proofs: dict[Kind, bytes] = {}
+    for sample in tools.samples:
+        proofs.setdefault(_proved(sample, tools), sample)
+    return replace(tools, opens=frozenset(proofs), proofs=tuple(proofs.values()))
 
 
 def _proved(sample: bytes, tools: Tools) -> Kind:
@@ -217,7 +222,7 @@ def jobs_with(tools: Tools) -> Mapping[int, zygote.JobFunction]:
         Job.MEMBER: take_out,
         Job.SHEET: lambda task: encode_result(draw(task)),
         Job.PROBE: lambda _task: [probe()],
-        Job.SAMPLE: lambda task: tools.samples[task.request.argument : task.request.argument + 1],
+        Job.SAMPLE: lambda task: tools.proofs[task.request.argument : task.request.argument + 1],
     }
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from vetrelay.client.end import End
 from vetrelay.client.transfer import Sealing
 from vetrelay.errors import Fault, Refusal
-from vetrelay.inspection.finding import Finding, finding_of
+from vetrelay.inspection.finding import MAX_NOTES, Finding, finding_of
 from vetrelay.inspection.kinds import Kind
 from vetrelay.inspection.policy import claimed_kind
 from vetrelay.inspection.result import Result
@@ -122,7 +122,7 @@ async def _looked_at(
     finding = await _inspected(intake, job, file, source, wishes=wishes, packing=packing)
     if finding is None or said is None or finding.verdict in {Verdict.REFUSED, Verdict.HELD}:
         return finding
-    return replace(finding, notes=(said.words, *finding.notes))
+    return replace(finding, notes=(said.words, *finding.notes)[:MAX_NOTES])
 
 
 async def _inspected(
