@@ -66,7 +66,7 @@ async def empty_jobs(*, load: str, pause_seconds: float) -> list[float]:
     for _ in range(EMPTY_JOBS):
         await asyncio.sleep(pause_seconds)
         begin = perf_counter()
-        with handed_over(BytesSource(b"x"), most_bytes=1, head_bytes=1) as handover:
+        async with handed_over(BytesSource(b"x"), most_bytes=1, head_bytes=1) as handover:
             request = Request(job=EMPTY, size_bytes=1, limits=limits_of(ROWS[Kind.JPEG], size_bytes=1))
             await zygote.run(request, handover.descriptor)
         spent.append((perf_counter() - begin) * 1000)

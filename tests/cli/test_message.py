@@ -35,6 +35,7 @@ ATTACHMENT_KEYS = {
     "members",
     "objects",
 }
+MEMBER_KEYS = {"name", "media_type", "verdict", "reason", "notes"}
 NO_KNOWN_KIND = b"\x00\xff\x01\xfe" * 64
 AWAY = "http://127.0.0.1:9"  # where nobody listens
 OBJECT_KEYS = {"role", "name", "media_type", "size_bytes", "sha256"}

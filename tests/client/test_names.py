@@ -20,9 +20,9 @@ from vetrelay.client.say import draft_of, own_names
 from vetrelay.client.thread import read_thread
 from vetrelay.errors import Fault, Refusal
 from vetrelay.protocol.envelope import parse_envelope
+from vetrelay.protocol.finding import Patient
 from vetrelay.protocol.ids import CaseId
 from vetrelay.protocol.log import Kind
-from vetrelay.protocol.manifest import Patient
 from vetrelay.protocol.signature import parse_wire
 
 

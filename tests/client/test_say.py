@@ -12,7 +12,8 @@ from vetrelay.client.opening import slip_of
 from vetrelay.client.say import say
 from vetrelay.client.thread import read_thread
 from vetrelay.errors import Refusal
-from vetrelay.protocol.manifest import Hints, Patient
+from vetrelay.protocol.finding import Patient
+from vetrelay.protocol.manifest import Hints
 
 
 async def texts(room: Room) -> list[str | None]:

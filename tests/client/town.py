@@ -24,10 +24,11 @@ from vetrelay.client.transfer import SealedFile, seal_content
 from vetrelay.config import RelayLimits
 from vetrelay.protocol.case import MemberRole
 from vetrelay.protocol.envelope import Envelope, Ruling
+from vetrelay.protocol.finding import Derived, Finding, Findings
 from vetrelay.protocol.ids import CaseId, EntryId, PartyId, b64
 from vetrelay.protocol.invitation import InvitationLink, parse_link
 from vetrelay.protocol.log import Head
-from vetrelay.protocol.manifest import NO_HINTS, Derived, Finding, Findings
+from vetrelay.protocol.manifest import NO_HINTS
 from vetrelay.protocol.party import PartyKind
 from vetrelay.relay.enrol import issue_code
 from vetrelay.relay.http.app import build_app

@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 
 from tests.inspection.misbehaving_worker import ATTEMPT, ATTEMPTS, EMPTY, MISDEED, MISDEEDS
+from vetrelay.inspection.answer import checked_result
 from vetrelay.inspection.frames import Request
 from vetrelay.inspection.handover import handed_over
-from vetrelay.inspection.answer import checked_result
 from vetrelay.inspection.kinds import Kind
 from vetrelay.inspection.policy import ROWS, Limits, limits_of
 from vetrelay.inspection.sandbox import End, Ending, Zygote
@@ -35,7 +35,7 @@ async def run(
     zygote: Zygote, job: int, argument: int = 0, *, limits: Limits = LIMITS, content: bytes = b"", size_bytes: int = 0
 ) -> Ending:
     """One job over this content."""
-    with handed_over(BytesSource(content), most_bytes=len(content), head_bytes=0) as handover:
+    async with handed_over(BytesSource(content), most_bytes=len(content), head_bytes=0) as handover:
         request = Request(job=job, argument=argument, size_bytes=size_bytes or len(content), limits=limits)
         return await zygote.run(request, handover.descriptor)
 

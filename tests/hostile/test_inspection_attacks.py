@@ -1,15 +1,11 @@
 """Attacks on the inspection itself: a jail that was taken over, packs made to be expensive, names made to be run."""
 
 import asyncio
-import io
 import os
-import struct
-import sys
 import time
 import zipfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -63,7 +59,9 @@ def said(result: Result) -> Result:
     [
         pytest.param(Result(kind=Kind.UNKNOWN, reason=Reason.OPEN_WITH_CARE), id="nothing known, and kept"),
         pytest.param(Result(kind=Kind.UNKNOWN, outputs=(RECORD,)), id="nothing known, and rebuilt"),
-        pytest.param(Result(kind=Kind.EXE if hasattr(Kind, "EXE") else Kind.PROGRAM, outputs=(RECORD,)), id="a program"),
+        pytest.param(
+            Result(kind=Kind.EXE if hasattr(Kind, "EXE") else Kind.PROGRAM, outputs=(RECORD,)), id="a program"
+        ),
         pytest.param(Result(kind=Kind.PROGRAM, reason=Reason.RECORDING_KEPT), id="a program, and kept"),
         pytest.param(
             Result(kind=Kind.JPEG, outputs=(RECORD,), parts=(RawPart(name="a", media_type="", content=b"x"),)),
@@ -154,7 +152,7 @@ def test_what_is_packed_anew_can_be_unpacked_anywhere(members: list[tuple[str, s
     """No file where a folder is, no two names that one system takes for one: our own reader takes it."""
     shelf = Shelf(sink=None, loose=False)
     for number, (member, name) in enumerate(members):
-        shelf.put(member, (record(name),), member=number)
+        shelf.put(member, record(name), member=number, with_text=False)
     (made,) = shelf.outputs("pack.zip")
     assert len(members) == len(read_archive(BytesSource(made.content), room=STUDY_ROOM))
 
@@ -168,7 +166,7 @@ def hands(inspected: Callable[[str, Place], Finding]) -> Hands:
     async def inspect(_source: object, name: str, _declared: str | None, place: Place) -> Finding:
         return inspected(name, place)
 
-    async def take_out(_source: object, _entry: object) -> BytesSource:
+    async def take_out(_source: object, _entry: object, _place: Place) -> BytesSource:
         return BytesSource(b"x")
 
     async def draw(_previews: bytes) -> None:

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from tests.chains import named_hash, nonce, refusal_of
 from tests.protocol.test_manifest import MESSAGE, TEXT, VERDICT, findings_of, manifest_of, slip_of
 from vetrelay.protocol.envelope import Envelope
-from vetrelay.protocol.manifest import Content, Finding, Manifest, Slip, open_manifest, open_slip, pad
+from vetrelay.protocol.finding import Finding
+from vetrelay.protocol.manifest import Content, Manifest, Slip, open_manifest, open_slip, pad
 from vetrelay.protocol.statement import parse_sealed, render
 
 TOLD = manifest_of(MESSAGE, TEXT)

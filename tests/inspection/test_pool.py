@@ -50,7 +50,7 @@ async def test_a_small_photo_waits_for_no_more_than_one_job_of_each_core() -> No
             begun.append(request.size_bytes)
             return await run(load, request, descriptor)
 
-        inspector._pool.run = noted  # type: ignore[method-assign]  # it only listens
+        inspector._pool.run = noted  # type: ignore[method-assign, assignment]  # it only listens
         packs = [asyncio.create_task(inspector.inspect(pack(60), f"{index}.zip")) for index in range(2 * CORES)]
         await until(lambda: len(begun) >= 10)
         before = len(begun)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vetrelay.config import IntakeConfig, FileType, FileTypes, parse_config
+from vetrelay.config import FileType, FileTypes, IntakeConfig, parse_config
 from vetrelay.errors import Fault
 from vetrelay.inspection.kinds import Kind
 from vetrelay.inspection.policy import ROWS, MiB

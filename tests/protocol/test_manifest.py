@@ -7,19 +7,15 @@ from msgspec.structs import replace
 
 from tests.chains import ActingParty, nonce, objects, open_case, refusal_of, seed, verdict_on
 from vetrelay.protocol.envelope import Envelope
+from vetrelay.protocol.finding import Derived, Finding, Findings, Member, Patient
 from vetrelay.protocol.ids import b64
 from vetrelay.protocol.manifest import (
     Card,
     Content,
-    Derived,
     FileEntry,
-    Finding,
-    Findings,
     Hints,
     Manifest,
-    Member,
     Names,
-    Patient,
     PersonName,
     Slip,
     SlipFile,

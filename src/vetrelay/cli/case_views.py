@@ -17,8 +17,8 @@ from vetrelay.client.journal import CaseRow
 from vetrelay.client.names import card_of, title_of
 from vetrelay.client.thread import Thread, read_thread
 from vetrelay.errors import SENTENCES, Refusal
+from vetrelay.protocol.finding import Patient
 from vetrelay.protocol.ids import PartyId, fingerprint
-from vetrelay.protocol.manifest import Patient
 from vetrelay.protocol.words import safety_numbers
 
 INSPECTIONS: Final = {

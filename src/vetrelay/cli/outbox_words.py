@@ -8,7 +8,8 @@ from vetrelay.client.end import End
 from vetrelay.client.notes import open_note
 from vetrelay.client.promises import Outgoing
 from vetrelay.errors import Refusal
-from vetrelay.protocol.manifest import CheckedFiles, Text
+from vetrelay.protocol.finding import CheckedFiles
+from vetrelay.protocol.manifest import Text
 
 SHOWN_CHARACTERS = 2000
 

@@ -28,10 +28,11 @@ from vetrelay.protocol.case import (
     parse_case_statement,
 )
 from vetrelay.protocol.derive import derive
+from vetrelay.protocol.finding import Patient
 from vetrelay.protocol.identity import invitation_identity, invitation_signer, sign_key_of
 from vetrelay.protocol.ids import CaseId, PartyId, b64, sha256, unb64
 from vetrelay.protocol.invitation import INVITATION_LIFE_MS, InvitationLink, render_link
-from vetrelay.protocol.manifest import Card, Patient, open_card, pad
+from vetrelay.protocol.manifest import Card, open_card, pad
 from vetrelay.protocol.partystate import read_chain
 from vetrelay.protocol.seal import seal_bytes
 from vetrelay.protocol.signature import sign

@@ -13,9 +13,10 @@ from vetrelay.client.outbox import deliver, promise_envelope
 from vetrelay.client.say import draft_of, own_names
 from vetrelay.errors import Fault, Refusal
 from vetrelay.protocol.envelope import parse_envelope
+from vetrelay.protocol.finding import Patient
 from vetrelay.protocol.ids import CaseId
 from vetrelay.protocol.log import Kind
-from vetrelay.protocol.manifest import Names, Patient
+from vetrelay.protocol.manifest import Names
 from vetrelay.protocol.signature import parse_wire
 
 MAX_NAME: Final = 100

@@ -15,10 +15,10 @@ from vetrelay.client.selfcheck import check_and_seal
 from vetrelay.client.transfer import SealedFile, seal_file
 from vetrelay.errors import Refusal
 from vetrelay.protocol.envelope import MAX_ATTACHMENTS, SENDS, Audience, EnvelopeClass, recipients_of
-from vetrelay.protocol.finding import MAX_TEXT
+from vetrelay.protocol.finding import MAX_TEXT, Patient
 from vetrelay.protocol.ids import CaseId, EntryId, b64
 from vetrelay.protocol.log import Head
-from vetrelay.protocol.manifest import NO_HINTS, Content, Hints, Names, Patient, PersonName, Text
+from vetrelay.protocol.manifest import NO_HINTS, Content, Hints, Names, PersonName, Text
 from vetrelay.protocol.roster import Roster
 
 SAME_WISH_MS: Final = 12 * 60 * 60 * 1000

@@ -16,9 +16,10 @@ from vetrelay.client.names import card_of
 from vetrelay.client.opening import manifest_of
 from vetrelay.errors import Refusal
 from vetrelay.protocol.envelope import Envelope, parse_envelope
+from vetrelay.protocol.finding import CheckedFiles, Findings, Patient
 from vetrelay.protocol.ids import CaseId, EntryId, PartyId, fingerprint
 from vetrelay.protocol.log import Kind
-from vetrelay.protocol.manifest import CheckedFiles, Findings, Names, OpenedManifest, Patient, Text, Unknown
+from vetrelay.protocol.manifest import Names, OpenedManifest, Text, Unknown
 from vetrelay.protocol.signature import Signed, parse_wire, verify
 
 SPOKEN = frozenset({"message", "reply", "internal", "notice"})

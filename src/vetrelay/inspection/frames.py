@@ -118,9 +118,7 @@ def encode_request(request: Request) -> bytes:
 
 def decode_request(message: bytes) -> Request:
     """The parent's request; the parent is trusted, so a wrong size is our own fault (struct.error)."""
-    job, size_bytes, cpu, wall, space, output, threads, *asked, argument, method, plain, crc = _REQUEST.unpack(
-        message
-    )
+    job, size_bytes, cpu, wall, space, output, threads, *asked, argument, method, plain, crc = _REQUEST.unpack(message)
     claimed, side_px, most, file_bytes, mode, preview, flatten, keep_motion, salt = asked
     return Request(
         job=job,

@@ -30,8 +30,9 @@ from vetrelay.inspection.pool import Pool
 from vetrelay.inspection.result import RawOutput, Result
 from vetrelay.inspection.sandbox import WORKER_COMMAND, Ending
 from vetrelay.inspection.source import BytesSource, DescriptorSource, Source
-from vetrelay.inspection.unpack import LETTERS, MAX_LETTERS, Hands, Place, unpack, unpack_letter
-from vetrelay.inspection.unpacked import is_pack, letter_finding, pack_finding
+from vetrelay.inspection.threads import to_its_end
+from vetrelay.inspection.unpack import LETTERS, MAX_LETTERS, Budget, Hands, Place, unpack, unpack_letter
+from vetrelay.inspection.unpacked import is_pack, kind_to_open, letter_finding, pack_finding
 from vetrelay.inspection.wishes import NO_WISHES, Wishes
 from vetrelay.inspection.words import Reason, Unfit, Verdict
 from vetrelay.inspection.zipforms import STORED
@@ -138,9 +139,9 @@ class Inspector:
                 hands = self._hands(wishes)
                 unpacked = await unpack(source, name, hands=hands, place=place, sink=sink, row=row)
                 return pack_finding(empty, unpacked, expected=wishes.patient)
-            result = await self._seen(source, claimed, wishes, preview=place.preview)
+            result = await self._seen(source, claimed, wishes, place)
             finding = found(result)
-            if result.kind in LETTERS and place.letters == MAX_LETTERS:
+            if _is_too_deep(result, place):
                 return found(Result(kind=result.kind, reason=Reason.LETTER_TOO_DEEP))
             if not result.parts or finding.reason is not None:
                 return finding
@@ -164,29 +165,42 @@ class Inspector:
             largest_bytes=max(row.file_bytes for kind, row in rows.items() if kind is not Kind.ZIP),
         )
 
-    async def _taken_out(self, source: Source, entry: Entry) -> Source:
+    async def _taken_out(self, source: Source, entry: Entry, place: Place) -> Source:
         packed = Slice(source=source, offset=entry.offset, size_bytes=entry.packed_bytes)
         if entry.method == STORED:
-            await asyncio.to_thread(check_sum, packed, entry.crc)
+            await to_its_end(check_sum, packed, entry.crc)
             return packed
-        return taken_out(await self._run(_LIGHT, taking_out(entry), packed))
+        return taken_out(await self._run(_LIGHT, taking_out(entry), packed, budget=place.budget))
 
     async def _drawn(self, previews: bytes) -> RawOutput | None:
-        result = checked_result(await self._run(_LIGHT, drawing(previews), BytesSource(previews)))
+        result = await _believed(await self._run(_LIGHT, drawing(previews), BytesSource(previews), budget=None))
         return result.outputs[0] if result.outputs else None
 
-    async def _run(self, load: str, request: Request, source: Source) -> Ending:
-        """One job in its turn. Raises Unfit(JAIL_LOST) where its jail was lost twice."""
+    async def _run(
+        self, load: str, request: Request, source: Source, *, budget: Budget | None, most_bytes: int | None = None
+    ) -> Ending:
+        """One job in its turn; of a file above `most_bytes` only the head. What it takes is taken from the budget.
+
+        Raises Unfit(JAIL_LOST) where its jail was lost twice.
+        """
+        most_bytes = source.size_bytes if most_bytes is None else most_bytes
+        now = asyncio.get_running_loop().time
         async with self._pool.turn(source.size_bytes):
-            with handed_over(source, most_bytes=source.size_bytes, head_bytes=0) as handover:
-                ending = await self._pool.run(load, request, handover.descriptor)
+            started = now()
+            try:
+                async with handed_over(source, most_bytes=most_bytes, head_bytes=policy.HEAD_BYTES) as handover:
+                    request = replace(request, size_bytes=handover.size_bytes)
+                    ending = await self._pool.run(load, request, handover.descriptor)
+            finally:
+                if budget is not None:
+                    budget.spend(now() - started)
         if ending is None:
             raise Unfit(Reason.JAIL_LOST)
         return ending
 
-    async def _seen(self, source: Source, claimed: Kind, wishes: Wishes, *, preview: bool) -> Result:
+    async def _seen(self, source: Source, claimed: Kind, wishes: Wishes, place: Place) -> Result:
         """What the jail says of one file, by the row of what its first bytes say it is."""
-        kind = sniff.kind_of(source.read(0, policy.HEAD_BYTES))
+        kind = kind_to_open(sniff.kind_of(source.read(0, policy.HEAD_BYTES)), claimed)
         row = policy.row_of(self._settings.rows, kind)
         if not row.accept:
             return Result(kind=kind, reason=Reason.TYPE_SWITCHED_OFF)
@@ -197,21 +211,20 @@ class Inspector:
             flatten=self._settings.flatten,
             keep_motion=wishes.keep_motion,
             salt=wishes.salt,
-            preview=preview,
+            preview=place.preview,
         )
         request = inspecting(row, ask, size_bytes=source.size_bytes, patience=wishes.patience)
         load = _LEAN.get(KINDS[kind].family, "all")
-        async with self._pool.turn(source.size_bytes):
-            with handed_over(source, most_bytes=row.file_bytes, head_bytes=policy.HEAD_BYTES) as handover:
-                ending = await self._pool.run(
-                    load, replace(request, size_bytes=handover.size_bytes), handover.descriptor
-                )
-        if ending is None:
-            return Result(kind=Kind.UNKNOWN, reason=Reason.JAIL_LOST)
-        return self._allowed(checked_result(ending))
+        try:
+            ending = await self._run(load, request, source, budget=place.budget, most_bytes=row.file_bytes)
+        except Unfit as lost:
+            return Result(kind=Kind.UNKNOWN, reason=lost.reason)
+        return self._allowed(await _believed(ending), source.size_bytes)
 
-    def _allowed(self, result: Result) -> Result:
+    def _allowed(self, result: Result, size_bytes: int) -> Result:
         """The jail may have seen another kind than the first bytes said: that kind's row must allow it as well."""
+        if result.outputs and size_bytes > policy.row_of(self._settings.rows, result.kind).file_bytes:
+            return Result(kind=result.kind, reason=Reason.TOO_MANY_BYTES)
         if policy.row_of(self._settings.rows, result.kind).accept:
             return result
         return Result(kind=result.kind, reason=Reason.TYPE_SWITCHED_OFF)
@@ -221,6 +234,20 @@ class Inspector:
             _log.warning("inspection.landlock_absent")
         if not self.has_second_opinion:
             _log.warning("inspection.libmagic_absent")
+
+
+async def _believed(ending: Ending) -> Result:
+    """What is believed of a job's answer; a large one is looked through in a thread, so that others are not kept."""
+    if len(ending.untrusted) <= policy.MiB:
+        return checked_result(ending)
+    return await to_its_end(checked_result, ending)
+
+
+def _is_too_deep(result: Result, place: Place) -> bool:
+    """Letters stand in letters so deep and no deeper; a document in the innermost one may still have pictures."""
+    if result.kind in LETTERS:
+        return place.letters >= MAX_LETTERS
+    return bool(result.parts) and place.letters > MAX_LETTERS
 
 
 def _source(content: bytes | int | Source) -> Source:

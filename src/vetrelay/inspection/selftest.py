@@ -71,7 +71,7 @@ def _asking(job: Job, *, argument: int = 0) -> Request:
 
 
 async def _ended(zygote: Zygote, request: Request, content: bytes) -> Ending:
-    with handed_over(BytesSource(content), most_bytes=len(content), head_bytes=0) as handover:
+    async with handed_over(BytesSource(content), most_bytes=len(content), head_bytes=0) as handover:
         try:
             ending = await zygote.run(request, handover.descriptor)
         except ZygoteLost:

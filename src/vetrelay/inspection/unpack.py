@@ -4,7 +4,6 @@ A pack's list is read by `archive`; its members are taken out one at a time, in 
 is looked at. Whatever is wrong with the pack itself refuses it whole; what is wrong with a member leaves that one out.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +20,7 @@ from vetrelay.inspection.policy import Row, claimed_kind
 from vetrelay.inspection.result import Patient, RawOutput, RawPart, Role
 from vetrelay.inspection.shelf import MAX_LOOSE_BYTES, MAX_LOOSE_MEMBERS, Shelf
 from vetrelay.inspection.source import BytesSource, Source
+from vetrelay.inspection.threads import to_its_end
 from vetrelay.inspection.unpacked import Unpacked
 from vetrelay.inspection.words import Reason, Unfit, Verdict
 
@@ -28,16 +28,22 @@ MAX_LETTERS = 5
 LETTERS = frozenset({Kind.MAIL, Kind.TNEF})
 MAX_LISTED = 500
 """A verdict lists so many files of a pack; of larger ones those that were left out come first."""
+MOST_SECONDS = 60 * 60.0
+"""So long the jobs of one pack or letter may take together."""
 _LEFT_OUT_LINES = 200
 _MOST_PATIENTS = 100
 
 
 @dataclass(slots=True)
 class Budget:
-    """How many files, and how many bytes of them, the whole of what was sent may still have, however it is nested."""
+    """How many files, and bytes of them, the whole of what was sent may still have, however it is nested.
+
+    `seconds` is how long their jobs may still take, without what they wait for their turns.
+    """
 
     files: int
     bytes: int
+    seconds: float
 
     def take(self, size_bytes: int) -> None:
         """One more. Raises Unfit: PACK_TOO_MANY, UNPACKS_TOO_LARGE."""
@@ -47,6 +53,15 @@ class Budget:
             raise Unfit(Reason.PACK_TOO_MANY)
         if self.bytes < 0:
             raise Unfit(Reason.UNPACKS_TOO_LARGE)
+
+    def spend(self, seconds: float) -> None:
+        """A job took so long."""
+        self.seconds -= seconds
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no other file may be opened."""
+        return self.seconds <= 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +87,7 @@ class Hands:
     """
 
     inspect: Callable[[Source, str, str | None, Place], Awaitable[Finding]]
-    take_out: Callable[[Source, Entry], Awaitable[Source]]
+    take_out: Callable[[Source, Entry, Place], Awaitable[Source]]
     draw: Callable[[bytes], Awaitable[RawOutput | None]]
     largest_bytes: int
 
@@ -87,7 +102,7 @@ async def unpack(
     """
     if place.in_pack:
         raise Unfit(Reason.PACK_TOO_DEEP)
-    entries = await asyncio.to_thread(read_archive, source, room=_tightened(study.STUDY_ROOM, row))
+    entries = await to_its_end(read_archive, source, room=_tightened(study.STUDY_ROOM, row))
     files = [entry for entry in entries if not entry.is_folder and not study.is_system_file(entry.name)]
     is_study = study.is_study([entry.name for entry in files])
     room = _tightened(study.STUDY_ROOM if is_study else study.OTHER_ROOM, row)
@@ -105,9 +120,12 @@ async def unpack(
         elif entry.plain_bytes > hands.largest_bytes:
             walk.count(Note.FILES_LEFT_OUT)
             walk.leave_out(entry.name, Reason.TOO_MANY_BYTES)
+        elif walk.budget.is_spent:
+            walk.count(Note.FILES_LEFT_OUT)
+            walk.leave_out(entry.name, Reason.PACK_TIME_IS_UP)
         else:
             walk.budget.take(entry.plain_bytes)
-            content = await hands.take_out(source, entry)
+            content = await hands.take_out(source, entry, walk.place)
             await walk.look_at(content, entry.name, None, wanted_preview=position * MAX_PICTURES // len(files))
     return await walk.end(name)
 
@@ -120,6 +138,10 @@ async def unpack_letter(
     loose = len(parts) <= MAX_LOOSE_MEMBERS and sum(len(part.content) for part in parts) <= MAX_LOOSE_BYTES
     walk = _Walk(hands=hands, place=inner, shelf=Shelf(sink=sink, loose=loose), is_study=False)
     for position, part in enumerate(parts):
+        if walk.budget.is_spent:
+            walk.count(Note.FILES_LEFT_OUT)
+            walk.leave_out(part.name, Reason.PACK_TIME_IS_UP)
+            continue
         walk.budget.take(len(part.content))
         wanted = position * MAX_PICTURES // len(parts)
         await walk.look_at(BytesSource(part.content), part.name, part.media_type or None, wanted_preview=wanted)
@@ -131,7 +153,8 @@ def _tightened(room: Room, row: Row) -> Room:
 
 
 def _within(place: Place, room: Room, *, in_pack: bool) -> Place:
-    return replace(place, in_pack=in_pack, budget=place.budget or Budget(files=room.most, bytes=room.plain_bytes))
+    budget = Budget(files=room.most, bytes=room.plain_bytes, seconds=MOST_SECONDS)
+    return replace(place, in_pack=in_pack, budget=place.budget or budget)
 
 
 def _shelf(files: Sequence[Entry], sink: Sink | None) -> Shelf:
@@ -177,7 +200,8 @@ class _Walk:
         number = len(self.members)
         self.members.append(_member(name, finding))
         # The files of a letter in a pack stand in the same list, behind the letter.
-        self.members += [replace(one, name=_shown(f"{name}/{one.name}")) for one in finding.members]
+        listed = finding.members[: self._room()]
+        self.members += [replace(one, name=_shown(f"{name}/{one.name}")) for one in listed]
         if not finding.outputs:
             self.count(Note.FILES_LEFT_OUT)
             return
@@ -187,13 +211,17 @@ class _Walk:
         try:
             with_text = all(made.role != Role.RECORD.word for made in finding.outputs)
             for made in finding.outputs:
-                inner = 0 if made.member is None else 1 + made.member
-                await asyncio.to_thread(self.shelf.put, name, made, member=number + inner, with_text=with_text)
+                inner = 0 if made.member is None or made.member >= len(listed) else 1 + made.member
+                await to_its_end(self.shelf.put, name, made, member=number + inner, with_text=with_text)
         except PackTooLarge:
             raise Unfit(Reason.UNPACKS_TOO_LARGE) from None
         if finding.facts.series is not None:
             self.images.append(study.Image(name=name, series=finding.facts.series, patient=finding.facts.patient))
         self._keep_preview(name, finding.outputs, wanted_preview)
+
+    def _room(self) -> int:
+        """How many files of a letter may stand behind it: where copies name their file by its number, no list is cut."""
+        return max(0, MAX_LISTED - MAX_LOOSE_MEMBERS - len(self.members)) if self.shelf.loose else MAX_LISTED
 
     def _keep_preview(self, name: str, outputs: Iterable[Output], wanted: int) -> None:
         """Sixteen of all previews, evenly spread: of each sixteenth of the files the first that has one."""
@@ -208,7 +236,7 @@ class _Walk:
         """Everything, once all files were looked at. Raises Unfit, Fault."""
         loose = self.shelf.loose
         try:
-            outputs = list(self.shelf.outputs(name))
+            outputs = list(await to_its_end(self.shelf.outputs, name))
         except PackTooLarge:
             raise Unfit(Reason.UNPACKS_TOO_LARGE) from None
         if self.made:

@@ -34,6 +34,11 @@ def is_pack(seen: Kind, claimed: Kind) -> bool:
     return seen is Kind.ZIP and claimed not in _DOCUMENTS_IN_A_ZIP
 
 
+def kind_to_open(seen: Kind, claimed: Kind) -> Kind:
+    """By which row of the policy table a file is opened: a ZIP that is said to be a document by the documents' one."""
+    return Kind.OFFICE_ZIP if seen is Kind.ZIP and claimed in _DOCUMENTS_IN_A_ZIP else seen
+
+
 def pack_finding(empty: Finding, unpacked: Unpacked, *, expected: Patient | None) -> Finding:
     """The finding on a pack; `empty` is the one on a pack of this name in which nothing was looked at yet."""
     if unpacked.reason is not Reason.NONE:

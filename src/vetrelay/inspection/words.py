@@ -68,6 +68,7 @@ class Reason(IntEnum):
     PACK_NOTHING_TAKEN = 140
     LETTER_TOO_MANY_PARTS = 141
     LETTER_TOO_DEEP = 142
+    PACK_TIME_IS_UP = 143
     PDF_WITHOUT_PAGES = 100
     # 32 to 63, and 160 to 191: a person must look.
     TYPES_DISAGREE = 32
@@ -242,6 +243,7 @@ SENTENCES: Mapping[Reason, str] = {
     Reason.PACK_NOTHING_TAKEN: "None of the files in this pack could be taken; the list says why for each of them.",
     Reason.LETTER_TOO_MANY_PARTS: "This letter has more attachments than a letter may have; send the files themselves.",
     Reason.LETTER_TOO_DEEP: "This letter has letters in letters beyond counting; send the innermost one.",
+    Reason.PACK_TIME_IS_UP: "The other files beside this one took all the time that there is; send this file by itself.",
     Reason.PACK_NOTHING_CHECKED: "None of the files in this pack could be checked; the clinic's staff will look at it.",
     Reason.PACK_LOCKED: (
         "This pack is locked with a password and cannot be checked; open the original only if you expected it."

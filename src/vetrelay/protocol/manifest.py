@@ -12,57 +12,17 @@ from msgspec import Meta
 from vetrelay.errors import Refusal
 from vetrelay.protocol.envelope import MAX_ATTACHMENTS, Envelope
 from vetrelay.protocol.finding import (
-    MAX_MEMBERS,
     MAX_TEXT,
-    USES,
-    CheckedFile,
     CheckedFiles,
-    Derived,
-    Finding,
     Findings,
     MediaType,
-    Member,
     Name,
     Patient,
-    Use,
     check_checked,
     check_findings,
 )
 from vetrelay.protocol.ids import PATTERN_16, Bytes, CaseId, DeviceId, EnvelopeId, Hash, PersonId
 from vetrelay.protocol.statement import VERSION, Body, convert, parse_sealed, render
-
-__all__ = [
-    "MAX_MEMBERS",
-    "NO_HINTS",
-    "USES",
-    "Binding",
-    "Card",
-    "CheckedFile",
-    "CheckedFiles",
-    "Content",
-    "Derived",
-    "FileEntry",
-    "Finding",
-    "Findings",
-    "Hints",
-    "Manifest",
-    "Member",
-    "Names",
-    "OpenedManifest",
-    "Patient",
-    "PersonName",
-    "Slip",
-    "SlipFile",
-    "Text",
-    "Unknown",
-    "Use",
-    "bind",
-    "open_card",
-    "open_manifest",
-    "open_slip",
-    "pad",
-    "padded_size",
-]
 
 SPACE: Final = b"\x20"
 ShortName = Annotated[str, Meta(min_length=1, max_length=100)]

@@ -154,7 +154,7 @@ async def test_aes_256_is_opened_in_a_jail_that_opens_nothing(user: str) -> None
     zygote = await Zygote.start((sys.executable, "-I", str(WORKER), user), "papers")
     try:
         for _ in range(2):
-            with handed_over(BytesSource(content), most_bytes=len(content), head_bytes=0) as handover:
+            async with handed_over(BytesSource(content), most_bytes=len(content), head_bytes=0) as handover:
                 request = inspecting(row, Ask(), size_bytes=len(content))
                 result = checked_result(await zygote.run(request, handover.descriptor))
             assert (Reason.NONE, {Note.PROTECTION_REMOVED: 1}) == (result.reason, result.notes)
