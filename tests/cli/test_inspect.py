@@ -161,7 +161,7 @@ def test_a_small_pack_is_told_file_by_file(files: list[str], tmp_path: Path) -> 
     assert all(Path(path).is_file() for path in told["written"])
     shown = inspect(pack).out
     assert "ear.jpg  ready" in shown
-    assert "half.jpg  cannot be sent" in shown
+    assert "half.jpg  left out: This file is incomplete; send it again." in shown
 
 
 def test_a_large_pack_is_packed_anew_into_the_folder(tmp_path: Path) -> None:
@@ -181,6 +181,18 @@ def test_a_large_pack_is_packed_anew_into_the_folder(tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(anew)) as read:
         assert LOOSE_MEMBERS == len([name for name in read.namelist() if "preview" not in name])
     assert b"mine" == (out / "scan.zip").read_bytes()
+
+
+def test_of_a_pack_that_came_to_nothing_nothing_is_left(tmp_path: Path) -> None:
+    """Its last file is damaged, so all of it is refused, when much of it was packed anew already."""
+    names = {f"{number:03}.jpg": photo(side_px=(10 + number, 10)) for number in range(LOOSE_MEMBERS)}
+    pack = Path(packed(tmp_path / "scan.zip", names))
+    content = pack.read_bytes()
+    last = names[f"{LOOSE_MEMBERS - 1:03}.jpg"]
+    pack.write_bytes(content.replace(last, last[:-1] + b"\0"))
+    told = inspect(str(pack), "--out", str(tmp_path / "out"), "--json").json()["files"][0]
+    assert ("refused", [], []) == (told["verdict"], told["outputs"], told["written"])
+    assert [] == list((tmp_path / "out").iterdir())
 
 
 def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:

@@ -3,16 +3,19 @@
 import asyncio
 import os
 import time
+import weakref
 import zipfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
 import pytest_asyncio
+from msgspec import structs
 
 from tests.hostile import images, packs
 from vetrelay.inspection.answer import checked_result
 from vetrelay.inspection.archive import read_archive
+from vetrelay.inspection.budget import Budget
 from vetrelay.inspection.finding import Finding, Output, finding_of
 from vetrelay.inspection.handover import handed_over
 from vetrelay.inspection.inspect import Inspector, Settings
@@ -26,10 +29,14 @@ from vetrelay.inspection.shelf import Shelf
 from vetrelay.inspection.source import BytesSource
 from vetrelay.inspection.study import STUDY_ROOM
 from vetrelay.inspection.threads import to_its_end
-from vetrelay.inspection.unpack import Budget, Hands, Place, unpack
+from vetrelay.inspection.unpack import Hands, Place, unpack
 from vetrelay.inspection.wishes import Wishes
 from vetrelay.inspection.words import Reason, Verdict
-from vetrelay.protocol.finding import MAX_MEMBERS
+from vetrelay.intake.hands import LARGE_BYTES, hand_bytes
+from vetrelay.intake.publish import listed, refused
+from vetrelay.protocol.finding import MAX_MEMBERS, Findings, Member
+from vetrelay.protocol.ids import b64
+from vetrelay.protocol.statement import MAX_SEALED_JSON_BYTES, render
 
 loop = pytest.mark.asyncio(loop_scope="module")
 JPEG = images.jpeg()
@@ -69,6 +76,10 @@ def said(result: Result) -> Result:
         ),
         pytest.param(
             Result(kind=Kind.MAIL, parts=(RawPart(name="a", media_type="", content=b"x"),)), id="a letter without words"
+        ),
+        pytest.param(
+            Result(kind=Kind.MAIL, outputs=(WORDS,) * 9, parts=(RawPart(name="a", media_type="", content=b"x"),)),
+            id="a letter of nine texts",
         ),
         pytest.param(Result(kind=Kind.HEIC, outputs=(PDF,)), id="a photo that became a document"),
         pytest.param(Result(kind=Kind.TEXT, outputs=(PDF,)), id="a text that became a document"),
@@ -196,6 +207,7 @@ async def test_a_pack_has_so_much_time_and_no_more() -> None:
     assert {Reason.PACK_TIME_IS_UP} == {one.reason for one in unpacked.members[len(opened) :]}
 
 
+@loop
 async def test_a_pack_that_takes_no_time_spends_none(inspector: Inspector) -> None:
     """Waiting for a turn is not the file's doing: what is counted is what its jobs take."""
     budget = Budget(files=10, bytes=1 << 20, seconds=1000.0)
@@ -204,7 +216,34 @@ async def test_a_pack_that_takes_no_time_spends_none(inspector: Inspector) -> No
     assert 990.0 < budget.seconds < 1000.0
 
 
-test_a_pack_that_takes_no_time_spends_none = loop(test_a_pack_that_takes_no_time_spends_none)
+async def test_a_member_that_kills_its_jail_is_left_out_alone() -> None:
+    """The others go on; of a pack of nothing else a person looks at it."""
+
+    def dying(name: str, _place: Place) -> Finding:
+        if name == "2.txt":
+            return finding_of(Result(kind=Kind.TEXT, outputs=(WORDS,)), name, declared=None)
+        return finding_of(Result(kind=Kind.UNKNOWN, reason=Reason.JAIL_CRASHED), name, declared=None)
+
+    for count, reason in ((4, Reason.NONE), (2, Reason.PACK_NOTHING_CHECKED)):
+        pack = BytesSource(packs.zipped((f"{number}.txt", packs.TEXT) for number in range(count)))
+        unpacked = await unpack(pack, "pack.zip", hands=hands(dying), place=Place(), row=ROWS[Kind.ZIP])
+        assert (reason, count) == (unpacked.reason, len(unpacked.members))
+        assert Reason.JAIL_CRASHED is unpacked.members[0].reason
+
+
+async def test_no_member_is_held_while_the_next_is_taken_out() -> None:
+    """A pack of the largest members needs the memory of one."""
+    taken: list[weakref.ref[Slow]] = []
+
+    async def take_out(_source: object, _entry: object, _place: Place) -> Slow:
+        assert all(member() is None for member in taken)
+        member = Slow()
+        taken.append(weakref.ref(member))
+        return member
+
+    made = replace(hands(lambda name, _place: left_out(name, Reason.DAMAGED)), take_out=take_out)
+    pack = BytesSource(packs.zipped((f"{number}.txt", packs.TEXT) for number in range(3)))
+    assert 3 == len((await unpack(pack, "pack.zip", hands=made, place=Place(), row=ROWS[Kind.ZIP])).members)
 
 
 async def test_members_of_letters_in_a_pack_are_listed_as_far_as_a_reader_takes_them() -> None:
@@ -238,7 +277,6 @@ async def test_a_document_is_not_read_by_the_row_of_packs(inspector: Inspector) 
     assert (Verdict.REFUSED, Reason.TOO_MANY_BYTES) == (finding.verdict, finding.reason)
 
 
-@loop
 async def test_a_row_that_is_tighter_or_off_counts_for_members_and_parts() -> None:
     """Whatever a file comes in: the row of what it is decides, the row of documents for what calls itself one."""
     documents = dict.fromkeys((Kind.DOCX, Kind.XLSX, Kind.ODT, Kind.OFFICE_ZIP), replace(ROWS[Kind.DOCX], accept=False))
@@ -259,6 +297,25 @@ async def test_a_row_that_is_tighter_or_off_counts_for_members_and_parts() -> No
             assert [Reason.TYPE_SWITCHED_OFF, Reason.TOO_MANY_BYTES, Reason.TYPE_SWITCHED_OFF] == [
                 one.reason for one in finding.members
             ]
+
+
+def test_lists_of_packs_never_make_a_verdict_unreadable() -> None:
+    """A hundred packs of five hundred files with the longest names: the verdict is one that a reader takes."""
+    member = Member(name="\U0001f408" * 255, code="refused", reason="type_not_taken", notes=(), media="a/b")
+    bare = refused(b64(bytes(32)), "any")
+    pack = replace(bare, finding=structs.replace(bare.finding, members=(member,) * MAX_MEMBERS))
+    said = Findings(answers=b64(bytes(16)), findings=tuple(one.finding for one in listed([pack] * 100)))
+    assert len(render(said)) <= MAX_SEALED_JSON_BYTES
+    assert all(one.members for one in said.findings)
+    assert (bare,) == listed([bare])
+
+
+@pytest.mark.parametrize(
+    ("name", "is_short"), [("a.jpg", True), ("a.pdf", True), ("a.zip", False), ("a.txt", False), ("a", False)]
+)
+def test_what_may_take_an_hour_holds_no_photos_hand(name: str, *, is_short: bool) -> None:
+    """A small pack of small films is long work: it waits with the large files."""
+    assert is_short == (hand_bytes(claimed_kind(name, None), 1000) < LARGE_BYTES)
 
 
 # --- the loop ---------------------------------------------------------------------------------------------------------
@@ -307,8 +364,8 @@ async def test_a_source_is_not_closed_under_the_thread_that_reads_it() -> None:
             pass
 
     handing = asyncio.create_task(hand())
-    while not source.reading:
-        await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
+    assert source.reading
     handing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await handing

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from vetrelay.inspection.frames import Garbled
 from vetrelay.inspection.kinds import Kind
 from vetrelay.inspection.notes import Note
-from vetrelay.inspection.policy import MAX_SIDE_PX, OPENED_KINDS
+from vetrelay.inspection.policy import MAX_SIDE_PX
 from vetrelay.inspection.result import CaptureTime, Patient, RawOutput, RawPart, Result, Role, Series
 from vetrelay.inspection.resultframe import MAX_OUTPUTS, MAX_PARTS, decode_result, encode_result
-from vetrelay.inspection.words import JAIL_ENDS, Reason
+from vetrelay.inspection.words import JAIL_ENDS, Reason, Verdict
 
 sides = st.integers(1, 7_000)
 captured = st.builds(
@@ -44,28 +44,44 @@ def output(role: Role) -> st.SearchStrategy[RawOutput]:
     )
 
 
-documents = st.builds(
-    RawOutput,
-    role=st.just(Role.RECORD),
-    kind=st.sampled_from([Kind.PDF, Kind.DICOM, Kind.MP4, Kind.TEXT]),
-    content=st.binary(min_size=1, max_size=200),
-)
 parts = st.builds(RawPart, name=words, media_type=words, content=st.binary(max_size=200))
 
 
-rebuilt = st.builds(
-    Result,
-    kind=st.sampled_from(sorted(OPENED_KINDS)),
-    notes=notes,
-    width_px=sides,
-    height_px=sides,
-    items=st.integers(0, 5000),
-    duration_ms=st.integers(0, 2**40),
-    captured=st.none() | captured,
-    patient=st.none() | st.builds(Patient, name=words, owner=words, species=words, id=words),
-    series=st.none() | st.builds(Series, study=words, uid=words, modality=words),
-    outputs=st.tuples(output(Role.RECORD) | documents, output(Role.PREVIEW)),
-    parts=st.just(()) | st.tuples(parts) | st.tuples(parts, parts),
+def document(kind: Kind) -> st.SearchStrategy[RawOutput]:
+    """A record that is no picture."""
+    return st.builds(
+        RawOutput, role=st.just(Role.RECORD), kind=st.just(kind), content=st.binary(min_size=1, max_size=200)
+    )
+
+
+def rebuilt_of(
+    kinds: list[Kind], outputs: st.SearchStrategy[tuple[RawOutput, ...]], *, has_parts: bool = False
+) -> st.SearchStrategy[Result]:
+    """What an honest job makes of a file of one of these kinds."""
+    return st.builds(
+        Result,
+        kind=st.sampled_from(kinds),
+        notes=notes,
+        width_px=sides,
+        height_px=sides,
+        items=st.integers(0, 5000),
+        duration_ms=st.integers(0, 2**30),
+        captured=st.none() | captured,
+        patient=st.none() | st.builds(Patient, name=words, owner=words, species=words, id=words),
+        series=st.none() | st.builds(Series, study=words, uid=words, modality=words),
+        outputs=outputs,
+        parts=st.just(()) | st.tuples(parts) | st.tuples(parts, parts) if has_parts else st.just(()),
+    )
+
+
+shown = output(Role.PREVIEW)
+rebuilt = st.one_of(
+    rebuilt_of([Kind.JPEG, Kind.HEIC, Kind.TIFF], st.tuples(output(Role.RECORD), shown)),
+    rebuilt_of([Kind.PDF], st.tuples(document(Kind.PDF), shown)),
+    rebuilt_of([Kind.DICOM], st.tuples(document(Kind.DICOM), shown), has_parts=True),
+    rebuilt_of([Kind.MP4, Kind.AVI], st.tuples(document(Kind.MP4), shown)),
+    rebuilt_of([Kind.TEXT, Kind.MARKDOWN, Kind.RTF], st.tuples(document(Kind.TEXT))),
+    rebuilt_of([Kind.MAIL, Kind.TNEF, Kind.DOCX], st.tuples(document(Kind.TEXT)), has_parts=True),
 )
 declined = st.builds(
     Result,
@@ -76,6 +92,7 @@ declined = st.builds(
             for reason in Reason
             if reason not in {Reason.NONE, Reason.CONTENT_DIFFERS_FROM_NAME, Reason.TYPE_SWITCHED_OFF}
             and reason not in {Reason.VIRUS_FOUND, Reason.SCANNER_ABSENT, *JAIL_ENDS}
+            and reason.verdict is not Verdict.KEPT_SEALED
         ]
     ),
 )

@@ -13,7 +13,7 @@ from vetrelay.cli.run import EndCommand
 from vetrelay.cli.settings import intake_config
 from vetrelay.cli.sweep_report import kinds_and_verdicts, report_lines, verdict_counts
 from vetrelay.cli.terminal import Line, answer_json, answer_lines, note, printable
-from vetrelay.cli.words import VERDICTS, amount
+from vetrelay.cli.words import LEFT_OUT, VERDICTS, amount, reason_sentence
 from vetrelay.client.fetch import free_path
 from vetrelay.errors import Refusal
 from vetrelay.inspection.finding import Finding, finding_as_json
@@ -48,6 +48,11 @@ class _Sheet:
             self.path.touch(exist_ok=False)
         with self.path.open("ab") as file:
             return file.write(piece)
+
+    def drop(self) -> None:
+        """Removes what was written of a pack that came to nothing."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
 
 
 @click.command(cls=EndCommand)
@@ -137,7 +142,11 @@ async def _look(inspector: Inspector, path: Path, wishes: Wishes, out: Path | No
         with path.open("rb") as content:
             finding = await inspector.inspect(content.fileno(), path.name, wishes=wishes, sink=sheet)
     except OSError:
+        if sheet is not None:
+            sheet.drop()
         return None
+    if sheet is not None and not any(made.written for made in finding.outputs):
+        sheet.drop()
     written = _write(finding, out, sheet) if out else ()
     return Looked(path=path, told=finding_as_json(finding), written=written)
 
@@ -164,7 +173,9 @@ def _lines(looked: Looked) -> Iterator[Line]:
     if looked.told["sentence"]:
         yield Line(text=looked.told["sentence"], style="quiet", indent=2)
     for member in looked.told["members"]:
-        yield Line(text=f"{printable(member['name'])}  {VERDICTS[member['verdict']][0]}", style="quiet", indent=2)
+        became = LEFT_OUT.get(member["verdict"], VERDICTS[member["verdict"]][0])
+        why = f": {reason_sentence(member['reason'])}" if member["reason"] else ""
+        yield Line(text=f"{printable(member['name'])}  {became}{why}", style="quiet", indent=2)
     for made in looked.told["outputs"]:
         size = f"{made['width']}×{made['height']}  " if made["width"] else ""
         yield Line(

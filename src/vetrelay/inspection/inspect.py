@@ -18,6 +18,7 @@ from typing import Self
 from vetrelay.inspection import policy, sniff
 from vetrelay.inspection.answer import checked_result
 from vetrelay.inspection.ask import Ask, DicomMode
+from vetrelay.inspection.budget import Budget
 from vetrelay.inspection.entries import Entry
 from vetrelay.inspection.finding import Finding, finding_of
 from vetrelay.inspection.frames import Request, inspecting
@@ -31,7 +32,7 @@ from vetrelay.inspection.result import RawOutput, Result
 from vetrelay.inspection.sandbox import WORKER_COMMAND, Ending
 from vetrelay.inspection.source import BytesSource, DescriptorSource, Source
 from vetrelay.inspection.threads import to_its_end
-from vetrelay.inspection.unpack import LETTERS, MAX_LETTERS, Budget, Hands, Place, unpack, unpack_letter
+from vetrelay.inspection.unpack import LETTERS, MAX_LETTERS, Hands, Place, unpack, unpack_letter
 from vetrelay.inspection.unpacked import is_pack, kind_to_open, letter_finding, pack_finding
 from vetrelay.inspection.wishes import NO_WISHES, Wishes
 from vetrelay.inspection.words import Reason, Unfit, Verdict

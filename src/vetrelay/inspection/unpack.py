@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from vetrelay.inspection import study
 from vetrelay.inspection.archive import read_archive
+from vetrelay.inspection.budget import MOST_SECONDS, Budget
 from vetrelay.inspection.contact import MAX_PICTURES, Labelled, encode_pictures
 from vetrelay.inspection.entries import Entry, Room, check_room
 from vetrelay.inspection.finding import Finding, Member, Output
@@ -28,40 +29,8 @@ MAX_LETTERS = 5
 LETTERS = frozenset({Kind.MAIL, Kind.TNEF})
 MAX_LISTED = 500
 """A verdict lists so many files of a pack; of larger ones those that were left out come first."""
-MOST_SECONDS = 60 * 60.0
-"""So long the jobs of one pack or letter may take together."""
 _LEFT_OUT_LINES = 200
 _MOST_PATIENTS = 100
-
-
-@dataclass(slots=True)
-class Budget:
-    """How many files, and bytes of them, the whole of what was sent may still have, however it is nested.
-
-    `seconds` is how long their jobs may still take, without what they wait for their turns.
-    """
-
-    files: int
-    bytes: int
-    seconds: float
-
-    def take(self, size_bytes: int) -> None:
-        """One more. Raises Unfit: PACK_TOO_MANY, UNPACKS_TOO_LARGE."""
-        self.files -= 1
-        self.bytes -= size_bytes
-        if self.files < 0:
-            raise Unfit(Reason.PACK_TOO_MANY)
-        if self.bytes < 0:
-            raise Unfit(Reason.UNPACKS_TOO_LARGE)
-
-    def spend(self, seconds: float) -> None:
-        """A job took so long."""
-        self.seconds -= seconds
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether no other file may be opened."""
-        return self.seconds <= 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +94,9 @@ async def unpack(
             walk.leave_out(entry.name, Reason.PACK_TIME_IS_UP)
         else:
             walk.budget.take(entry.plain_bytes)
-            content = await hands.take_out(source, entry, walk.place)
-            await walk.look_at(content, entry.name, None, wanted_preview=position * MAX_PICTURES // len(files))
+            wanted = position * MAX_PICTURES // len(files)
+            # Without a name of ours for it: a member may be as large as the largest file, and is gone before the next.
+            await walk.look_at(await hands.take_out(source, entry, walk.place), entry.name, None, wanted_preview=wanted)
     return await walk.end(name)
 
 

@@ -13,7 +13,7 @@ from vetrelay.intake.intake import Intake
 from vetrelay.intake.jobs import Job
 from vetrelay.intake.judge import judge
 from vetrelay.intake.persist import persist
-from vetrelay.intake.publish import Judged, intent_of, refused, verdict_draft
+from vetrelay.intake.publish import Judged, intent_of, listed, refused, verdict_draft
 from vetrelay.protocol.envelope import Envelope, recipients_of
 
 _UPLOADS_AT_ONCE = 4
@@ -83,7 +83,7 @@ async def _judgements(intake: Intake, job: Job, envelope: Envelope, *, patience:
 
 
 def _fitted(judgements: tuple[Judged, ...], *, readers: int) -> tuple[Judged, ...]:
-    kept = fitting(judgements, readers=readers)
+    kept = fitting(listed(judgements), readers=readers)
     spooled = {copy.spool for one in kept for copy in one.sealed}
     for copy in (copy for one in judgements for copy in one.sealed):
         if copy.spool not in spooled:

@@ -7,10 +7,21 @@ job takes its turn (`vetrelay.inspection.turns`).
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 
+from vetrelay.inspection.kinds import KINDS, Family, Kind
 from vetrelay.inspection.turns import Turns
 
 LARGE_BYTES: Final = 64 * 1024 * 1024
+_ONE_SHORT_JOB: Final = frozenset({Family.PICTURE, Family.PDF, Family.DICOM})
 _SMALL_FOR_EACH_CORE: Final = 2
+
+
+def hand_bytes(claimed: Kind, sealed_bytes: int) -> int:
+    """The size by which a file is given a hand: what may take an hour, however small it is, counts as large.
+
+    That is packs, recordings, what does not say what it is, and texts too, because a letter may call itself one. What
+    says that it is a picture and is a pack is refused before it is opened.
+    """
+    return sealed_bytes if KINDS[claimed].family in _ONE_SHORT_JOB else max(sealed_bytes, LARGE_BYTES)
 
 
 class Hands:

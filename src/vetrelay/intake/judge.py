@@ -17,9 +17,11 @@ from vetrelay.inspection.kinds import Kind
 from vetrelay.inspection.policy import claimed_kind
 from vetrelay.inspection.result import Result
 from vetrelay.inspection.source import Source
+from vetrelay.inspection.threads import to_its_end
 from vetrelay.inspection.wishes import Wishes
 from vetrelay.inspection.words import JAIL_ENDS, Reason, Verdict
 from vetrelay.intake.attachment import BROKEN, check_key, fetched, open_payload
+from vetrelay.intake.hands import hand_bytes
 from vetrelay.intake.intake import Intake
 from vetrelay.intake.jobs import Job
 from vetrelay.intake.persist import persist
@@ -56,7 +58,7 @@ async def judge(
     too_large = too_large_to_fetch(intake, file, ref.size)
     if too_large is not None:
         return _sealed(intake.end, file, too_large)
-    turn_bytes = ref.size
+    turn_bytes = hand_bytes(claimed_kind(file.name, file.declared), ref.size)
     while True:
         judgement = await persist(partial(_tried, intake, job, ref, file, turn_bytes=turn_bytes, wishes=wishes))
         if judgement is not None:
@@ -97,9 +99,7 @@ async def _tried_into(
             async with fetched(intake.end, ref) as payload:
                 intake.checkpoint("fetched")
                 key = unb64(file.key, 16)
-                source = await asyncio.to_thread(
-                    open_payload, payload, p=ref.p, key=key, plain_sha256=file.plain_sha256
-                )
+                source = await to_its_end(open_payload, payload, p=ref.p, key=key, plain_sha256=file.plain_sha256)
                 finding = await _looked_at(intake, job, file, source, wishes=wishes, packing=packing)
         except (Refusal, Fault) as broken:
             if broken.code in BROKEN:
@@ -108,7 +108,7 @@ async def _tried_into(
         if finding is None:
             return None
         intake.checkpoint("inspected")
-        return await asyncio.to_thread(_sealed, intake.end, file, finding, packing)
+        return await to_its_end(_sealed, intake.end, file, finding, packing)
 
 
 async def _looked_at(

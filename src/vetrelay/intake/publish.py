@@ -3,8 +3,10 @@
 The verdict and its derived objects have the audience of the envelope they answer (protocol.md section 6).
 """
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from msgspec import structs
 
@@ -17,6 +19,10 @@ from vetrelay.protocol.envelope import Envelope, Ruling
 from vetrelay.protocol.finding import Finding, Findings
 from vetrelay.protocol.ids import CaseId, EntryId, Hash, PartyId, b64
 from vetrelay.protocol.manifest import NO_HINTS
+from vetrelay.protocol.statement import render
+
+MAX_MEMBERS_BYTES: Final = 384 * 1024
+"""A sealed body has a mebibyte; beside the lists it says what was done with each file and its copies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +67,24 @@ def judged(end: End, p: Hash, inspected: Inspected, *, keep_original: bool, pack
         **structs.asdict(made.finding),
     )
     return Judged(finding=finding, objects=made.objects, sealed=made.sealed)
+
+
+def listed(judgements: Sequence[Judged]) -> tuple[Judged, ...]:
+    """The same with shorter lists of what is in packs, where all of them together are more than a verdict can carry."""
+    lists = [one.finding.members for one in judgements if one.finding.members]
+    if sum(len(render(member)) for members in lists for member in members) <= MAX_MEMBERS_BYTES:
+        return tuple(judgements)
+    return tuple(_shortened(one, MAX_MEMBERS_BYTES // len(lists)) for one in judgements)
+
+
+def _shortened(one: Judged, room_bytes: int) -> Judged:
+    ends = itertools.accumulate(len(render(member)) for member in one.finding.members)
+    kept = one.finding.members[: sum(1 for end in ends if end <= room_bytes)]
+    derived = tuple(
+        structs.replace(made, member=None) if made.member is not None and made.member >= len(kept) else made
+        for made in one.finding.derived
+    )
+    return replace(one, finding=structs.replace(one.finding, members=kept, derived=derived))
 
 
 def verdict_draft(

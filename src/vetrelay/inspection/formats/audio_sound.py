@@ -131,7 +131,7 @@ class Waveform:
         for column in range(PAGE_PREVIEW_SIDE_PX):
             start, end = (len(self._samples) * at // PAGE_PREVIEW_SIDE_PX for at in (column, column + 1))
             part = self._samples[start : max(end, start + 1)]
-            loudest = max(max(part), -min(part)) if part else 0
-            half = loudest * (middle - 2) // _LOUDEST
+            highest, lowest = max(part, default=0), min(part, default=0)
+            half = max(highest, -lowest) * (middle - 2) // _LOUDEST
             pen.line((column, middle - half, column, middle + half), fill=_INK)
         return picture

@@ -55,7 +55,7 @@ def _listened(tracks: Tracks, packets: Iterator["Packet[Stream]"], measure: Meas
     waveform, samples, faults = Waveform(), 0, 0
     for packet in _with_end(packets):
         try:
-            frames = sound.codec_context.decode(packet)  # type: ignore[arg-type]  # a packet of any stream
+            frames = sound.codec_context.decode(packet)
         except av.error.InvalidDataError:
             faults += 1
             continue

@@ -6,6 +6,7 @@ codecs of old cameras and of ultrasound devices, which a second encoding would h
 out; a copy that plays everywhere stands beside it.
 """
 
+import importlib
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ _OUTLINES: Mapping[Kind, Callable[[Content], frozenset[Note]]] = {
     Kind.AMR: _no_notes(sound.check_amr),
     Kind.MP3: _no_notes(sound.check_mp3),
     # FLAC says how many samples there are: they are counted while they are decoded.
-    Kind.FLAC: _no_notes(lambda content: None),
+    Kind.FLAC: lambda _content: frozenset(),
 }
 
 
@@ -72,6 +73,7 @@ class _Seen:
 def prepare() -> None:
     """Loads what is loaded late, once, before the first file."""
     av.logging.set_level(None)  # FFmpeg's words stay inside
+    importlib.import_module("av.subtitles.codeccontext")  # PyAV does so at the first file with subtitles
     for format_name in ("JPEG", "PNG"):
         Image.new("RGB", (2, 2)).save(io.BytesIO(), format=format_name)
 
@@ -105,6 +107,8 @@ def _normalized(content: Content, kind: Kind, ask: Ask) -> Result:
         notes.append(Note.CONTAINER_CHANGED)
     if record.took_writing:
         notes.append(Note.WRITING_BETWEEN_FRAMES_REMOVED)
+    if record.took_labels and Note.LABELS_REMOVED not in notes:
+        notes.append(Note.LABELS_REMOVED)
     made = RawOutput(
         role=Role.RECORD,
         kind=record.kind,

@@ -21,6 +21,7 @@ from vetrelay.inspection.formats.recording_tracks import Measure, Tracks
 from vetrelay.inspection.formats.video_writing import WritingFilter
 from vetrelay.inspection.kinds import Kind
 from vetrelay.inspection.outlines.outline import Content
+from vetrelay.inspection.outlines.sound import mp3_frame_bytes
 from vetrelay.inspection.words import Reason, Unfit
 
 # What the index of an MP4 takes at most: one packet in each of its tables, a track, and the rest.
@@ -47,16 +48,19 @@ _SOUND_FILES = {
     Kind.FLAC: frozenset({"flac"}),
 }
 _M4A_INSIDE = frozenset({Kind.MP4, Kind.QUICKTIME, Kind.M4A})
+# Eleven ones begin a frame of MP3.
+_SYNC, _SYNC_REST = 0xFF, 0xE0
 _XIPH_LACED, _COMMENT_HEADER = 2, b"\x03vorbis"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """The rebuilt file, and whether writing was taken out from between its frames."""
+    """The rebuilt file, and whether writing was taken out from between its frames, and labels from behind them."""
 
     kind: Kind
     content: bytes
     took_writing: bool
+    took_labels: bool
 
 
 def record_kind(kind: Kind, tracks: Tracks) -> Kind | None:
@@ -120,13 +124,18 @@ def remux(content: Content, kind: Kind, made_kind: Kind, measure: Measure) -> Re
             for track in tracks.kept
         }
         made = {track.index: copied(target, track, writings[track.index]) for track in tracks.kept}
+        took_labels = False
         for packet in recording_tracks.packets(source, tracks):
-            target.mux(rewritten(packet, made[packet.stream_index], writings[packet.stream_index]))
+            bare = _bare_mp3(packet) if kind is Kind.MP3 else packet
+            took_labels |= bare is not packet
+            if bare is not None:
+                target.mux(rewritten(bare, made[packet.stream_index], writings[packet.stream_index]))
         target.close()
     return Record(
         kind=made_kind,
         content=buffer.getvalue(),
         took_writing=any(writing.took for writing in writings.values()),
+        took_labels=took_labels,
     )
 
 
@@ -136,13 +145,27 @@ def rewritten(packet: "Packet[Stream]", track: Stream, writing: WritingFilter) -
     if bare is None:
         packet.stream = track
         return packet
-    made: Packet[Stream] = Packet(bare)
+    made = _with_payload(packet, bare)
+    made.stream = track
+    return made
+
+
+def _with_payload(packet: "Packet[Stream]", payload: bytes) -> "Packet[Stream]":
+    made: Packet[Stream] = Packet(payload)
     made.pts, made.dts, made.duration = packet.pts, packet.dts, packet.duration
     made.time_base, made.is_keyframe = packet.time_base, packet.is_keyframe
     for beside in packet.iter_sidedata():
         beside.to_packet(made)
-    made.stream = track
     return made
+
+
+def _bare_mp3(packet: "Packet[Stream]") -> "Packet[Stream] | None":
+    """One frame without what follows it; None for none. Labels behind the last frame come as if they were sound."""
+    payload = bytes(packet)
+    if not (payload[0] == _SYNC and payload[1:2] and payload[1] & _SYNC_REST == _SYNC_REST):
+        return None
+    length = mp3_frame_bytes(payload)
+    return packet if length is None or length >= len(payload) else _with_payload(packet, payload[:length])
 
 
 def _bare_vorbis(configuration: bytes) -> bytes:

@@ -9,7 +9,9 @@ import io
 from collections.abc import Iterator, Mapping
 
 import av
+from av.audio.stream import AudioStream
 from av.filter import Graph
+from av.video.stream import VideoStream
 
 _SIZE_PX = (64, 48)
 _FRAMES = 8
@@ -72,22 +74,22 @@ def recording(format_name: str, video: str, sound: str, *, turned: int = 0, pixe
     with av.open(buffer, "w", format=format_name) as target:
         pictures = target.add_stream(video, rate=30, options=dict(_OPTIONS.get(video, {}))) if video else None
         tones = target.add_stream(sound, rate=_RATE) if sound else None
-        if pictures is not None:
+        if isinstance(pictures, VideoStream):
             pictures.width, pictures.height = _SIZE_PX
             pictures.pix_fmt = pixels
             pictures.codec_context.thread_count = 1
             pictures.codec_context.thread_type = "NONE"
             if turned:
                 pictures.set_display_rotation(turned)
-        if tones is not None:
+        if isinstance(tones, AudioStream):
             tones.codec_context.thread_count = 1
             if sound == "vorbis":
                 tones.codec_context.options = {"strict": "experimental"}
-        if pictures is not None:
+        if isinstance(pictures, VideoStream):
             for frame in _pictures(pixels):
                 target.mux(pictures.encode(frame))
             target.mux(pictures.encode(None))
-        if tones is not None:
+        if isinstance(tones, AudioStream):
             for heard in _tones(_SAMPLE_FORMATS.get(sound, "s16"), tones.codec_context.frame_size or 1024):
                 target.mux(tones.encode(heard))
             target.mux(tones.encode(None))
@@ -103,7 +105,7 @@ def _pictures(pixels: str) -> Iterator[av.VideoFrame]:
     graph.link_nodes(source, graph.add("format", pixels), graph.add("buffersink")).configure()
     for _ in range(_FRAMES):
         frame = graph.vpull()
-        frame.pict_type = 0  # type: ignore[assignment]  # NONE: the encoder chooses
+        frame.pict_type = 0  # NONE: the encoder chooses
         yield frame
 
 

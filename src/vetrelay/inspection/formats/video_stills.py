@@ -29,7 +29,7 @@ class Stills:
 
     def take(self, frame: VideoFrame) -> None:
         """Keeps an upright frame."""
-        picture = frame.to_image(threads=1)
+        picture: Image.Image = frame.to_image(threads=1)  # type: ignore[no-untyped-call]  # PyAV leaves it untyped
         picture.thumbnail((PAGE_PREVIEW_SIDE_PX, PAGE_PREVIEW_SIDE_PX), Image.Resampling.BILINEAR)
         self.pictures.append(picture)
 

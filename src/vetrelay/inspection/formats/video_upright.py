@@ -3,8 +3,10 @@
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import cast
 
 from av.filter import Graph
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 
 from vetrelay.inspection.formats.recording_tracks import check_frame
@@ -24,6 +26,7 @@ _TURNS: dict[tuple[int, int, int, int], tuple[tuple[str, str], ...]] = {
     (0, 1, 1, 0): (("transpose", "cclock_flip"),),
     (0, -1, -1, 0): (("transpose", "clock_flip"),),
 }
+_ROTATIONS = {90: _TURNS[0, -1, 1, 0], -90: _TURNS[0, 1, -1, 0], 180: _TURNS[-1, 0, 0, -1], -180: _TURNS[-1, 0, 0, -1]}
 _WIDEST_PIXEL = 4
 
 
@@ -58,12 +61,18 @@ def shape_of(frame: VideoFrame, pixel: Fraction | None) -> Shape:
 
 
 def _turn(frame: VideoFrame) -> tuple[tuple[str, str], ...]:
-    for beside in frame.side_data:
-        if beside.type.name == "DISPLAYMATRIX" and len(bytes(beside)) >= _MATRIX.size:
-            a, b, _, c, d, *_ = _MATRIX.unpack_from(bytes(beside))
-            sign = ((a > 0) - (a < 0), (b > 0) - (b < 0), (c > 0) - (c < 0), (d > 0) - (d < 0))
-            return _TURNS.get(sign, ())
-    return ()
+    try:
+        # PyAV's types say that frames carry motion vectors only.
+        beside = cast("SideDataContainer", frame.side_data).get("DISPLAYMATRIX")
+    except ValueError:
+        # PyAV cannot list what it has no name for, as in films with two views: it still knows how far to turn.
+        return _ROTATIONS.get(frame.rotation, ())
+    matrix = b"" if beside is None else bytes(beside)
+    if len(matrix) < _MATRIX.size:
+        return ()
+    a, b, _, c, d, *_ = _MATRIX.unpack_from(matrix)
+    sign = ((a > 0) - (a < 0), (b > 0) - (b < 0), (c > 0) - (c < 0), (d > 0) - (d < 0))
+    return _TURNS.get(sign, ())
 
 
 class Upright:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import av
-from av.audio.stream import AudioStream
 from av.bitstream import BitStreamFilterContext
 from av.container import OutputContainer
 from av.packet import Packet
@@ -79,7 +78,7 @@ class _Copy:
     def show(self, frame: VideoFrame | None) -> None:
         """Adds an upright frame; None ends the pictures."""
         if frame is not None:
-            frame.pict_type = 0  # type: ignore[assignment]  # NONE: x264 chooses, not the camera
+            frame.pict_type = 0  # NONE: x264 chooses, not the camera
         for packet in self._video.encode(frame):
             if self._without_writing is None:
                 self._without_writing = BitStreamFilterContext(_NO_WRITING, self._video)
@@ -165,7 +164,7 @@ class _Viewer:
 
     def _flush_sound(self, copy: _Copy) -> None:
         if self._tracks.audio is not None and recording_tracks.codec_of(self._tracks.audio) != "aac":
-            end: Packet[AudioStream] = Packet()
+            end: Packet[Stream] = Packet()
             end.stream = self._tracks.audio
             copy.hear(end)
             copy.hear(None)
@@ -174,7 +173,7 @@ class _Viewer:
         if self._given_up:
             return
         try:
-            frames = self._video.codec_context.decode(packet)  # type: ignore[arg-type]  # a packet of any stream
+            frames = self._video.codec_context.decode(packet)
         except av.error.InvalidDataError:
             self._faults += 1
             return

@@ -75,7 +75,7 @@ def check_mp3(content: Content) -> None:
     position = first = _after_id3(content)
     frames = 0
     while position < len(content):
-        length = _mp3_frame_bytes(content, position)
+        length = mp3_frame_bytes(content, position)
         if length is None:
             break
         if position + length > len(content):
@@ -104,8 +104,8 @@ def _after_id3(content: Content) -> int:
     return 10 + size + (10 if number(content, 5, 1) & 0x10 else 0)
 
 
-def _mp3_frame_bytes(content: Content, position: int) -> int | None:
-    """The length of the Layer III frame that starts here; None where none does."""
+def mp3_frame_bytes(content: Content, position: int = 0) -> int | None:
+    """The length of the Layer III frame that starts here; None where none does, or where it does not say."""
     header = bytes(content[position : position + 4])
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
         return None
