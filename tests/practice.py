@@ -54,7 +54,7 @@ class Practice:
         """The clinic makes the intake its own, by the offer that it wrote."""
         await adopt(veterinarian, read_offer(Path(str(self.intake.told["offer"]))))
 
-    def restart_intake(self, *, die_at: str = "", worker: str = "real") -> None:
+    def restart_intake(self, *, die_at: str = "", worker: str = "pictures") -> None:
         """Ends the intake, if it still runs, and starts it again on the same folder."""
         self.intake.end()
         self.intake = intake_at(self.folder, self.url, code=self.machine_code, die_at=die_at, worker=worker)
@@ -100,7 +100,7 @@ class Visit:
 
 
 @contextmanager
-def practice(folder: Path, *, worker: str = "real", die_at: str = "", settings: str = "") -> Iterator[Practice]:
+def practice(folder: Path, *, worker: str = "pictures", die_at: str = "", settings: str = "") -> Iterator[Practice]:
     """A practice that is open: processes run, the clinic is enrolled, its intake is adopted."""
     with relay(folder) as running:
         url = str(running.told["url"])

@@ -33,6 +33,7 @@ TELL_STEPS = "tell"  # in place of the name of a step: dies at none, and writes 
 STEP_MARK = "step: "
 WORKERS = {
     "real": WORKER_COMMAND,
+    "pictures": (sys.executable, "-I", str(ROOT / "tests" / "inspection" / "pictures_worker.py")),
     "poisoned": (sys.executable, "-I", str(ROOT / "tests" / "intake" / "poisoned_worker.py")),
     "unconfined": (sys.executable, "-c", f"raise SystemExit({int(Exit.NO_SANDBOX)})"),
 }
@@ -111,7 +112,7 @@ async def enrolment_code(folder: Path, kind: Literal["clinic", "machine"]) -> st
 
 
 def intake_at(
-    folder: Path, url: str, *, code: str, die_at: str = "", worker: str = "real", settings: str = ""
+    folder: Path, url: str, *, code: str, die_at: str = "", worker: str = "pictures", settings: str = ""
 ) -> Process:
     """An intake that is not started yet; its data folder is kept from one to the next."""
     config = folder / "intake.toml"

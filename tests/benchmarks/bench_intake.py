@@ -103,7 +103,7 @@ def _last_marks(here: Practice) -> dict[str, float]:
 
 def measure(rounds: int = 7) -> dict[str, float]:
     """Starts relay and intake, sends photos one after the other, and compares each with Pillow just before it."""
-    with tempfile.TemporaryDirectory() as folder, practice(Path(folder), die_at=TELL_STEPS) as here:
+    with tempfile.TemporaryDirectory() as folder, practice(Path(folder), die_at=TELL_STEPS, worker="real") as here:
         return asyncio.run(measure_in(here, rounds))
 
 

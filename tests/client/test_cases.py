@@ -10,9 +10,10 @@ from tests.client.conftest import Room
 from tests.client.town import Town
 from vetrelay.client import cases
 from vetrelay.client.api import connect
-from vetrelay.client.cases import approve, invite, join, look_at_invitation, open_case, remove, set_state, title_of
+from vetrelay.client.cases import approve, invite, join, look_at_invitation, open_case, remove, set_state
 from vetrelay.client.end import End
 from vetrelay.client.follow import follow
+from vetrelay.client.names import title_of
 from vetrelay.client.news import receive
 from vetrelay.client.parties import NewParty, new_party
 from vetrelay.client.promises import Outgoing

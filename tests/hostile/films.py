@@ -314,3 +314,38 @@ def prying() -> Iterator[tuple[str, bytes]]:
     yield "vorbis.ogg", recording("ogg", (), ["vorbis"], labels=LABELS)
     yield "a.wav", recording("wav", (), ["pcm_s16le"], labels=LABELS) + b"id3 \x0e\0\0\0" + PRYING.encode() + b"\0"
     yield "a.flac", prying_flac()
+
+
+# --- how they are looked at ---------------------------------------------------------------------------------------------
+
+
+def packets(content: bytes, kind: str) -> list[tuple[Fraction | None, bool, bytes]]:
+    """When each packet of the first track of this kind is shown, whether it is complete in itself, and its bytes."""
+    with av.open(io.BytesIO(content)) as source:
+        track = (source.streams.video if kind == "video" else source.streams.audio)[0]
+        return [
+            (None if packet.pts is None else packet.pts * packet.time_base, packet.is_keyframe, bytes(packet))
+            for packet in source.demux(track)
+            if packet.size
+        ]
+
+
+def unwritten(payload: bytes, *, hevc: bool = False) -> bytes:
+    """A packet of H.264 or HEVC, as MP4 holds it, without any message between its frames."""
+    kept, position = b"", 0
+    while position < len(payload):
+        end = position + 4 + int.from_bytes(payload[position : position + 4], "big")
+        kind = payload[position + 4] >> 1 & 0x3F if hevc else payload[position + 4] & 0x1F
+        kept += b"" if kind in ((39, 40) if hevc else (6,)) else payload[position:end]
+        position = end
+    return kept
+
+
+def matrix_of(content: bytes) -> tuple[int, ...]:
+    """The display matrix of the first frame; empty for none."""
+    with av.open(io.BytesIO(content)) as source:
+        frame = next(source.decode(video=0))
+        for beside in frame.side_data:
+            if beside.type.name == "DISPLAYMATRIX":
+                return struct.unpack("=9i", bytes(beside))
+    return ()

@@ -60,7 +60,7 @@ async def test_a_zygote_is_one_thread_without_privileges_keys_or_open_files(mort
     assert "1" == status["Threads"]
     assert "1" == status["NoNewPrivs"]
     assert {"0" * 16} == {status[name] for name in ("CapPrm", "CapEff", "CapInh", "CapAmb")}
-    assert {b"MALLOC_ARENA_MAX", b"GLIBC_TUNABLES", b"PATH"} == {
+    assert {b"MALLOC_ARENA_MAX", b"GLIBC_TUNABLES", b"OPENBLAS_NUM_THREADS", b"PATH"} == {
         line.split(b"=")[0] for line in (process / "environ").read_bytes().split(b"\0") if line
     }
     opened = {int(link.name): str(link.readlink()) for link in (process / "fd").iterdir()}

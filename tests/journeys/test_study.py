@@ -34,7 +34,7 @@ def study(folder: Path) -> Path:
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[Practice]:
     """A practice that is open."""
-    with practice(tmp_path / "practice") as opened:
+    with practice(tmp_path / "practice", worker="real") as opened:
         yield opened
 
 

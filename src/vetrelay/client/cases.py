@@ -39,21 +39,6 @@ from vetrelay.protocol.signature import sign
 from vetrelay.protocol.statement import VERSION, render
 from vetrelay.protocol.unseal import open_age_file
 
-__all__ = [
-    "Welcome",
-    "approve",
-    "approve_intent",
-    "invite",
-    "join",
-    "join_intent",
-    "look_at_invitation",
-    "open_case",
-    "remove",
-    "remove_intent",
-    "set_state",
-    "title_of",
-]
-
 DEFAULT_RETENTION_DAYS = 90
 # What a relay answers a party that still waits for approval.
 WAITS_OUTSIDE = frozenset({"not_a_member", "not_found"})

@@ -36,6 +36,8 @@ _USES: Final[dict[str, Use]] = {use: use for use in USES}
 _SUBMIT_BYTES: Final = 2 * 1024 * 1024 - 64 * 1024
 _STANZA_BYTES: Final = 2200  # a hybrid stanza of an age header as base64url in the submit
 _HEADER_BYTES: Final = 400  # what else stands there for an object: names, the first and the last line of its header
+_SAID_BYTES: Final = 960 * 1024  # a sealed part ends at a mebibyte of JSON
+_BESIDE: Final = 8  # manifest, slip, and what else an envelope may need
 _ALL: Final = MAX_DERIVED
 _KEPT: Final[tuple[Mapping[Use, int], ...]] = (
     {"record": _ALL, "viewing": _ALL, "text": _ALL, "preview": _ALL, "strip": _ALL},
@@ -94,6 +96,12 @@ def wishes_of(hints: Hints) -> Wishes:
     )
 
 
+def records_for_each(files: int, *, readers: int) -> int:
+    """How many records each of so many files may become, so that an envelope for so many readers can carry them all."""
+    fit = min(MAX_OBJECTS, _SUBMIT_BYTES // (readers * _STANZA_BYTES + _HEADER_BYTES))
+    return max(1, (fit - _BESIDE) // max(1, files))
+
+
 def fitting(files: Sequence[C], *, readers: int) -> tuple[C, ...]:
     """The same files in an envelope that one submit can carry: what is only for the screen goes first.
 
@@ -110,7 +118,7 @@ def _fits(files: Sequence[C], *, readers: int) -> bool:
     objects = 1 + sum(len(one.objects) for one in files)
     said_bytes = sum(len(render(one.finding)) for one in files)
     submit_bytes = objects * (readers * _STANZA_BYTES + _HEADER_BYTES) + said_bytes * 3 // 2
-    return objects <= MAX_OBJECTS and submit_bytes <= _SUBMIT_BYTES
+    return objects <= MAX_OBJECTS and submit_bytes <= _SUBMIT_BYTES and said_bytes <= _SAID_BYTES
 
 
 def _keeping(one: C, kept: Mapping[Use, int]) -> C:

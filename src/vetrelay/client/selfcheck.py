@@ -8,13 +8,13 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from msgspec import structs
 
-from vetrelay.client.copies import Copied, copied, fitting, wishes_of
+from vetrelay.client.copies import Copied, copied, fitting, records_for_each, wishes_of
 from vetrelay.client.drafts import DraftObject, as_object, media_type_of, sendable_name
 from vetrelay.client.end import End
 from vetrelay.client.folder import packed
@@ -65,7 +65,7 @@ async def check_and_seal(
     Raises Refusal `file_not_sent` (facts: `files`, each name with its reason's key), `file_unreadable`, `folder_empty`,
     `folder_too_full`, `too_large`; Fault `no_sandbox` where nothing can be confined here. Then nothing stays behind.
     """
-    wishes = wishes_of(hints)
+    wishes = replace(wishes_of(hints), most_records=records_for_each(len(files), readers=readers))
     async with Inspector.start(Settings()) as inspector:
         outcomes = await asyncio.gather(
             *(_checked(end, inspector, path, wishes=wishes, keep_original=keep_original) for path in files),

@@ -19,6 +19,7 @@ from vetrelay.inspection import policy, sniff
 from vetrelay.inspection.answer import checked_result
 from vetrelay.inspection.ask import Ask, DicomMode
 from vetrelay.inspection.budget import Budget
+from vetrelay.inspection.bundle import bundled
 from vetrelay.inspection.entries import Entry
 from vetrelay.inspection.finding import Finding, finding_of
 from vetrelay.inspection.frames import Request, inspecting
@@ -115,7 +116,8 @@ class Inspector:
         """
         if self._settings.random_bytes is not None:
             wishes = replace(wishes, salt=self._settings.random_bytes(SALT_BYTES))
-        return await self._found(_source(content), name, declared, Place(), wishes, sink)
+        finding = await self._found(_source(content), name, declared, Place(), wishes, sink)
+        return bundled(finding, most=wishes.most_records)
 
     async def _found(
         self,

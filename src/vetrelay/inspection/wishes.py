@@ -10,7 +10,7 @@ from vetrelay.inspection.result import Patient
 class Wishes:
     """`purpose` is what a photo shows; `full_size` keeps its size, `keep_motion` an animation's motion.
 
-    `patient` is whom the case is about, to be compared with what a record says. `patience` multiplies the time that a
+    `most_records` is how many files may be made of this one before they go as one ZIP. `patient` is whom the case is about, to be compared with what a record says. `patience` multiplies the time that a
     job may take. `salt` is one secret for all of a study, which the inspector draws and forgets.
     """
 
@@ -19,6 +19,7 @@ class Wishes:
     keep_motion: bool = False
     patient: Patient | None = None
     patience: int = 1
+    most_records: int = 64
     salt: bytes = b""
 
     @property

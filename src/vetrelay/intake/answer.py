@@ -1,9 +1,10 @@
 """Answering one envelope: slip, files, verdict. The steps of the crash table stand here in order, each with its name."""
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
-from vetrelay.client.copies import fitting, wishes_of
+from vetrelay.client.copies import fitting, records_for_each, wishes_of
 from vetrelay.client.follow import envelope_of, party_of
 from vetrelay.client.opening import slip_of
 from vetrelay.client.outbox import deliver, forget, promise_envelope, upload_payloads
@@ -54,9 +55,9 @@ async def _promised(intake: Intake, job: Job) -> Outgoing:
         raise Fault("jobs_damaged")
     envelope = found[2]
     patience = intake.clinic_patience if followed.roster.role_of(sender) in CLINIC_ROLES else 1
-    judgements = await _judgements(intake, job, envelope, patience=patience)
     own = intake.end.keyring.party
     readers = len(recipients_of(followed.roster, envelope.audience, sender=own, own=sender))
+    judgements = await _judgements(intake, job, envelope, patience=patience, readers=readers)
     judgements = _fitted(judgements, readers=readers)
     draft = verdict_draft(intake.end, job.entry, envelope, sender=sender, judgements=judgements)
     sealed = tuple(copy for one in judgements for copy in one.sealed)
@@ -64,14 +65,16 @@ async def _promised(intake: Intake, job: Job) -> Outgoing:
     return await persist(lambda: promise_envelope(intake.end, intent, draft, sealed, known=intake.followed(job.case)))
 
 
-async def _judgements(intake: Intake, job: Job, envelope: Envelope, *, patience: int) -> tuple[Judged, ...]:
+async def _judgements(
+    intake: Intake, job: Job, envelope: Envelope, *, patience: int, readers: int
+) -> tuple[Judged, ...]:
     """One for each attachment. A slip that is broken, or lifted from elsewhere (N14, N41), refuses them all unopened."""
     try:
         slip = slip_of(intake.end, envelope)
     except Refusal:
         await intake.claim(job)
         return tuple(refused(ref.p, "slip_unusable") for ref in envelope.of_role("attachment"))
-    wishes = wishes_of(slip.hints)
+    wishes = replace(wishes_of(slip.hints), most_records=records_for_each(len(slip.files), readers=readers))
     outcomes = await asyncio.gather(
         *(judge(intake, job, envelope, file, wishes=wishes, patience=patience) for file in slip.files),
         return_exceptions=True,  # one that fails stops no other, and none goes on behind our back

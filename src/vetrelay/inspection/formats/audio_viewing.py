@@ -60,6 +60,8 @@ def _listened(tracks: Tracks, packets: Iterator["Packet[Stream]"], measure: Meas
             faults += 1
             continue
         for frame in frames:
+            # The last ones, which come without a packet, do not know in which unit their time is.
+            frame.time_base = frame.time_base or sound.time_base
             samples += frame.samples
             waveform.hear(frame)
             if made is not None and target is not None:

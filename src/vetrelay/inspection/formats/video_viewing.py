@@ -166,6 +166,7 @@ class _Viewer:
         if self._tracks.audio is not None and recording_tracks.codec_of(self._tracks.audio) != "aac":
             end: Packet[Stream] = Packet()
             end.stream = self._tracks.audio
+            end.time_base = self._tracks.audio.time_base or Fraction(1, self._tracks.audio.codec_context.sample_rate)
             copy.hear(end)
             copy.hear(None)
 
@@ -178,6 +179,8 @@ class _Viewer:
             self._faults += 1
             return
         for frame in frames:
+            # The last ones, which come without a packet, do not know in which unit their time is.
+            frame.time_base = frame.time_base or self._video.time_base
             self._frame(frame)
         if self._pace.only_key_frames:
             self._video.codec_context.skip_frame = "NONKEY"
