@@ -15,7 +15,7 @@ from tests.gateway import Gateway, Person, running_gateway
 from vetrelay.cli import checkup
 from vetrelay.errors import Fault
 
-LOCAL = {"sandbox (seccomp)", "Landlock", "libmagic", "HEIC photos", "disk", "durable writes"}
+LOCAL = {"sandbox (seccomp)", "Landlock", "libmagic", "HEIC photos", "videos and sound", "disk", "durable writes"}
 
 
 def checks(person: Person, *words: str, code: int = 0) -> dict[str, dict[str, str]]:
