@@ -181,7 +181,7 @@ def opened(content: bytes) -> InputContainer:
 def moments(content: bytes) -> list[float]:
     """When each frame is shown, in seconds."""
     with opened(content) as source:
-        return [frame.time for frame in source.decode(video=0) if frame.time is not None]
+        return [frame.time or 0.0 for frame in source.decode(video=0)]
 
 
 def packets(content: bytes, kind: str) -> list[tuple[Fraction | None, bool, bytes]]:

@@ -136,14 +136,14 @@ def prying_flac() -> bytes:
 
 
 PRYING_ONES: tuple[tuple[str, Callable[[], bytes]], ...] = (
-    ("a.mp4", lambda: prying_mp4()),
-    ("a.mov", lambda: prying_mov()),
+    ("a.mp4", prying_mp4),
+    ("a.mov", prying_mov),
     ("a.mkv", lambda: prying_matroska("matroska", "libx264", "aac", "subrip")),
     ("a.webm", lambda: prying_matroska("webm", "libvpx", "libopus", "webvtt")),
     ("b.webm", lambda: prying_matroska("webm", "libvpx-vp9", "vorbis", "")),
     ("hevc.mov", lambda: films.recording("mov", ["libx265"], ["pcm_s16le"], labels={**LABELS, **APPLE_LABELS})),
     ("a.avi", lambda: films.recording("avi", ["mpeg4"], ["libmp3lame"], labels=LABELS)),
-    ("a.mp3", lambda: prying_mp3()),
+    ("a.mp3", prying_mp3),
     ("a.m4a", lambda: in_index(films.recording("ipod", (), ["aac"], labels=LABELS), place_box())),
     ("alac.m4a", lambda: films.recording("ipod", (), ["alac"], labels=LABELS)),
     ("opus.ogg", lambda: films.recording("ogg", (), ["libopus"], labels=LABELS, chapters=True)),
@@ -152,6 +152,6 @@ PRYING_ONES: tuple[tuple[str, Callable[[], bytes]], ...] = (
         "a.wav",
         lambda: films.recording("wav", (), ["pcm_s16le"], labels=LABELS) + b"id3 \x0e\0\0\0" + PRYING.encode() + b"\0",
     ),
-    ("a.flac", lambda: prying_flac()),
+    ("a.flac", prying_flac),
 )
 """One of each kind, with everything that its kind can carry along."""

@@ -58,6 +58,13 @@ def picture(content: bytes) -> Image.Image:
 
 KINDS_OF_RECORDINGS = [
     ("a.mp4", films.phone_mp4, "clean", "video/mp4", FILM),
+    (
+        "pieces.mp4",
+        lambda: films.phone_mp4(options={"movflags": "frag_keyframe+empty_moov"}),
+        "clean",
+        "video/mp4",
+        FILM,
+    ),
     ("hevc.mp4", lambda: films.recording("mp4", ["libx265"], ["aac"]), "clean", "video/mp4", FILM),
     ("silent.mp4", lambda: films.recording("mp4", ["libx264"]), "clean", "video/mp4", FILM),
     ("a.mov", lambda: films.recording("mov", ["libx264"], ["aac"]), "converted", "video/mp4", FILM),
@@ -65,12 +72,14 @@ KINDS_OF_RECORDINGS = [
     ("a.3gp", lambda: films.recording("3gp", ["libx264"], ["aac"]), "clean", "video/mp4", FILM),
     ("a.webm", films.webm, "clean", "video/webm", FILM),
     ("vp9.webm", lambda: films.recording("webm", ["libvpx-vp9"], ["vorbis"]), "clean", "video/webm", FILM),
+    ("live.webm", lambda: films.webm(options={"live": "1"}), "clean", "video/webm", FILM),
     ("a.mkv", lambda: films.recording("matroska", ["libx264"], ["aac"]), "converted", "video/mp4", FILM),
     ("a.avi", lambda: films.recording("avi", ["mpeg4"], ["libmp3lame"]), "kept-sealed", "video/x-msvideo", FILM[1:]),
     ("a.mp3", films.mp3, "clean", "audio/mpeg", SOUND),
     ("a.m4a", lambda: films.recording("ipod", (), ["aac"]), "clean", "audio/mp4", SOUND),
     ("alac.m4a", lambda: films.recording("ipod", (), ["alac"]), "clean", "audio/mp4", (*SOUND, "viewing")),
     ("a.ogg", films.ogg, "clean", "audio/ogg", (*SOUND, "viewing")),
+    ("flac.ogg", lambda: films.recording("ogg", (), ["flac"]), "clean", "audio/ogg", (*SOUND, "viewing")),
     ("a.wav", lambda: films.recording("wav", (), ["pcm_s16le"]), "clean", "audio/wav", SOUND),
     ("a.flac", lambda: films.recording("flac", (), ["flac"]), "clean", "audio/flac", SOUND),
     ("a.amr", films.amr, "kept-sealed", "audio/amr", ("preview", "viewing")),

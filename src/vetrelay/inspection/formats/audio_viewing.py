@@ -17,8 +17,7 @@ from vetrelay.inspection.kinds import Kind
 from vetrelay.inspection.outlines.outline import Content
 from vetrelay.inspection.words import Reason, Unfit
 
-# Every current browser plays these in the containers that the record has. Ogg and WebM sound came to Safari in 2025
-# only, ALAC plays in Safari alone, AMR in none.
+# Every current browser plays these in MP3, M4A, WAV and FLAC files. ALAC plays in Safari alone, AMR in none.
 PLAYS_EVERYWHERE = frozenset({"aac", "mp3", "flac", "pcm_s16le", "pcm_s24le", "pcm_u8", "pcm_f32le"})
 _PACKETS_PER_FAULT = 10
 _AAC_PACKETS_PER_SECOND = 50

@@ -29,6 +29,8 @@ from vetrelay.inspection.words import Reason, Unfit
 
 VIDEO_KINDS = frozenset({Kind.MP4, Kind.QUICKTIME, Kind.WEBM, Kind.AVI})
 AUDIO_KINDS = frozenset({Kind.MP3, Kind.M4A, Kind.OGG, Kind.WAV, Kind.FLAC, Kind.AMR})
+# Whatever codec is inside: Safari opens these since 2025 only.
+_NOT_EVERYWHERE = frozenset({Kind.OGG, Kind.WEBM})
 
 
 def _no_notes(check: Callable[[Content], None]) -> Callable[[Content], frozenset[Note]]:
@@ -184,7 +186,7 @@ def _video_outputs(viewing: video_viewing.Viewing) -> tuple[tuple[RawOutput, ...
 def _sound_outputs(
     content: Content, kind: Kind, seen: _Seen, measure: Measure, record: Record | None
 ) -> tuple[tuple[RawOutput, ...], list[Note]]:
-    needed = record is None or seen.sound_codec not in PLAYS_EVERYWHERE
+    needed = record is None or record.kind in _NOT_EVERYWHERE or seen.sound_codec not in PLAYS_EVERYWHERE
     heard = listen(content, kind, measure, copy=needed)
     outputs = [png(heard.waveform.drawn(), Role.PREVIEW)]
     if heard.copy is None:
