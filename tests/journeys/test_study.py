@@ -1,10 +1,12 @@
 """An imaging study on its whole way: a folder of an owner's, one attachment, checked slice by slice, saved as one pack."""
 
+import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydicom import Dataset, dcmread
 
 from tests.hostile import dicoms, packs
 from tests.journeys.people import people
@@ -14,21 +16,38 @@ from vetrelay.client.end import open_end
 from vetrelay.client.fetch import save_attachments
 from vetrelay.client.follow import follow
 from vetrelay.client.say import say
+from vetrelay.inspection.formats.dicom_tags import MUST_STAY
 
 SLICES = 30
+SECRET = "what the machine hid"
 
 
 def study(folder: Path) -> Path:
     """A disc as an imaging centre writes it: slices in a folder, an index, a viewer."""
     (folder / "DICOM").mkdir(parents=True)
     for number in range(SLICES):
-        content = dicoms.changed(SOPInstanceUID=f"1.2.3.4.1.{number}", InstanceNumber=str(number))
-        (folder / "DICOM" / f"IM{number:03d}").write_bytes(content)
+        image = dicoms.data_set()
+        image.SOPInstanceUID, image.InstanceNumber = f"1.2.3.4.1.{number}", str(number)
+        image.private_block(0x0019, "A MAKER", create=True).add_new(0x01, "LO", SECRET)
+        content = dicoms.saved(image)
+        (folder / "DICOM" / f"IM{number:03d}").write_bytes(b"MZ" + SECRET.encode().ljust(126) + content[128:])
     (folder / "DICOMDIR").write_bytes(dicoms.changed())
     (folder / "Viewer.exe").write_bytes(b"MZ" + bytes(100))
     (folder / ".Trash").mkdir()
     (folder / ".Trash" / "old.jpg").write_bytes(packs.photo())
     return folder
+
+
+def check_slice(original: Dataset, content: bytes) -> None:
+    """Pixels and what must stay are the original's, as pydicom reads both; what is hidden in it is gone."""
+    copy = dcmread(io.BytesIO(content))
+    assert bytes(128) == content[:128]
+    assert original.PixelData == copy.PixelData
+    assert original.file_meta.TransferSyntaxUID == copy.file_meta.TransferSyntaxUID
+    kept = MUST_STAY & {int(element.tag) for element in original}
+    assert {tag: original[tag].value for tag in kept} == {tag: copy[tag].value for tag in kept}
+    assert [] == [element.tag for element in copy if element.tag.is_private]
+    assert SECRET.encode() not in content
 
 
 @pytest.fixture
@@ -55,6 +74,8 @@ async def test_a_folder_arrives_as_one_checked_study(here: Practice, tmp_path: P
         names = opened.namelist()
         assert [f"DICOM/IM{number:03d}.dcm" for number in range(SLICES)] == names
         assert opened.testzip() is None
+        for name in names:
+            check_slice(dcmread(folder / name.removesuffix(".dcm")), opened.read(name))
     assert {"preview", "original"} <= {made.role for made in file.objects}
 
 
