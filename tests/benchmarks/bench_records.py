@@ -169,7 +169,8 @@ async def queue() -> dict[str, float]:
             tasks: list[Awaitable[Finding]] = [inspector.inspect(content, name) for content, name in some]
             await asyncio.gather(*tasks)
 
-        await through(files[:20])  # as many zygotes as there are cores have come then
+        while any(places < cores for places in inspector._pool._places.values()) or inspector._pool._growing:
+            await through(files[:20])  # until as many zygotes as there are cores have come
         pids = [zygote.pid for zygote in inspector._pool._alive]
         before, begin = _worked_seconds(pids), perf_counter()
         await through(files)

@@ -164,7 +164,11 @@ async def test_forty_words_are_found_nowhere(
     caplog.set_level(logging.DEBUG)
     asyncio.get_running_loop().set_debug(True)
     async with people(
-        tmp_path, title=" ".join(words[:3]), names=(" ".join(words[3:5]), " ".join(words[5:7])), with_intake=True
+        tmp_path,
+        title=" ".join(words[:3]),
+        names=(" ".join(words[3:5]), " ".join(words[5:7])),
+        with_intake=True,
+        worker="real",
     ) as here:
         tracebacks = await _journey(here, words[7:], files, mine)
         secrets = _secrets_of(here, words)

@@ -69,6 +69,7 @@ async def people(
     title: str = "Luna",
     names: tuple[str, str] = ("veterinarian", "owner"),
     with_intake: bool = False,
+    worker: str = "pictures",
 ) -> AsyncIterator[People]:
     """A veterinarian who has invited an owner. With an intake, it runs as a process too, and is adopted."""
     async with AsyncExitStack() as stack:
@@ -78,7 +79,7 @@ async def people(
         await enrol(veterinarian.api, clinic, code=await enrolment_code(folder, "clinic"))
         intake = None
         if with_intake:
-            intake = intake_at(folder, url, code=await enrolment_code(folder, "machine"))
+            intake = intake_at(folder, url, code=await enrolment_code(folder, "machine"), worker=worker)
             intake.start()
             stack.callback(intake.end)
             await adopt(veterinarian, read_offer(Path(str(intake.told["offer"]))))
