@@ -19,7 +19,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from vetrelay.inspection import kernel, lockdown, worker, zygote
+from vetrelay.inspection.formats import image
 from vetrelay.inspection.frames import DONE, Job
+from vetrelay.inspection.kinds import Kind
+from vetrelay.inspection.result import Result
+from vetrelay.inspection.words import Reason
 
 MISDEED, ATTEMPT, EMPTY = 100, 101, 102
 NOBODY = 65534
@@ -253,6 +257,21 @@ def without_heic() -> None:
     sys.modules["pillow_heif"] = None  # type: ignore[assignment]  # as above
 
 
+def with_a_broken_decoder() -> None:
+    """Has a sample that its decoder cannot open, as after a bad update of a library."""
+    setattr(image, "samples", lambda: (b"\x89PNG\r\n\x1a\n" + bytes(100),))  # noqa: B010 - as below
+
+
+def with_a_decoder_that_fails_inside() -> None:
+    """Opens everything before the fork and nothing in a job, as a library does that imports something too late."""
+    own, real = os.getpid(), worker.inspect
+
+    def inspect(task: zygote.Task, tools: worker.Tools) -> Result:
+        return real(task, tools) if os.getpid() == own else Result(kind=Kind.PNG, reason=Reason.DAMAGED)
+
+    setattr(worker, "inspect", inspect)  # noqa: B010 - as below
+
+
 def with_an_open_door() -> None:
     """Leaves the jail's lock off, as a broken release would."""
     setattr(lockdown, "lock", lambda _locks, _limits: None)  # noqa: B010 - an assignment would have to be the same type
@@ -265,6 +284,8 @@ BEFORE: Mapping[str, Callable[[], None]] = {
     "no-libmagic": without_libmagic,
     "no-heic": without_heic,
     "open-door": with_an_open_door,
+    "broken-decoder": with_a_broken_decoder,
+    "fails-inside": with_a_decoder_that_fails_inside,
 }
 AFTER: Mapping[str, Callable[[], None]] = {"nobody": as_nobody}
 

@@ -199,6 +199,15 @@ async def test_a_type_that_is_switched_off_waits_for_a_person_unopened() -> None
         assert (await inspector.inspect(images.png(), "a.png")).reason is None
 
 
+@pytest.mark.parametrize("variant", ["broken-decoder", "fails-inside"])
+async def test_no_inspector_starts_when_a_path_fails(variant: str) -> None:
+    """A sample that is not opened, before the fork or only inside: no service, rather than photos refused for nothing."""
+    with pytest.raises(Fault) as refused:
+        async with Inspector.start(Settings(parallel_jobs=1), command=worker(variant)):
+            pass
+    assert "sandbox_failed" == refused.value.code
+
+
 async def test_no_inspector_starts_without_a_jail() -> None:
     """Row 65: a machine that cannot confine a job inspects nothing."""
     command = (sys.executable, "-I", str(HERE / "without_seccomp.py"))
