@@ -7,9 +7,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-
-pytest.importorskip("pydicom", reason="pydicom is not installed: the extra [dicom] brings it")
-
 from PIL import Image
 from pydicom import dcmread
 

@@ -185,11 +185,6 @@ def limits_of(row: Row, *, size_bytes: int, patience: int = 1) -> Limits:
     )
 
 
-def longest_side_px(purpose: str | None) -> int:
-    """How long the longer side of the normalized picture may be for this purpose."""
-    return CLOSE_LOOK_SIDE_PX if purpose in CLOSE_LOOK_PURPOSES else NORMALIZED_SIDE_PX
-
-
 def keep_original(rows: Mapping[Kind, Row], kind: Kind) -> bool:
     """Whether the sealed original stays by default: always, except for photos and recordings that were rebuilt."""
     row = rows.get(kind)

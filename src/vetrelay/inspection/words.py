@@ -135,7 +135,7 @@ JAIL_ENDS = frozenset(reason for reason in Reason if 64 <= reason < 96)
 SENTENCES: Mapping[Reason, str] = {
     Reason.EMPTY: "This file is empty; choose it again and send it once more.",
     Reason.INCOMPLETE: "This file is incomplete; send it again.",
-    Reason.DAMAGED: "This file is damaged and cannot be shown; send it again, or take the photo anew.",
+    Reason.DAMAGED: "This file is damaged and cannot be shown; send it again, or make it anew.",
     Reason.TOO_MANY_BYTES: "This file is larger than files of its type may be; send a smaller copy.",
     Reason.TOO_MANY_PIXELS: "This picture has more than 50 million pixels; send a smaller copy.",
     Reason.SIDE_TOO_LONG: "This picture is longer or wider than 16384 pixels; send a smaller copy.",

@@ -5,11 +5,8 @@ import io
 import struct
 from importlib.util import find_spec
 
-import pytest
-
-pytest.importorskip("pydicom", reason="pydicom is not installed: the extra [dicom] brings it")
-
 import numpy as np
+import pytest
 from PIL import Image
 
 from vetrelay.inspection.formats import dicom_samples

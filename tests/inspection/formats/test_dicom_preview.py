@@ -3,11 +3,8 @@
 import io
 from collections.abc import Callable
 
-import pytest
-
-pytest.importorskip("pydicom", reason="pydicom is not installed: the extra [dicom] brings it")
-
 import numpy as np
+import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
@@ -15,18 +12,18 @@ from pydicom.sequence import Sequence
 
 from tests.hostile import dicoms
 from vetrelay.inspection.ask import Ask
-from vetrelay.inspection.formats import dicom_preview, dicom_record
+from vetrelay.inspection.formats import dicom, dicom_preview
 from vetrelay.inspection.kinds import Kind
 from vetrelay.inspection.result import RawOutput, Role
 
-dicom_record.prepare()
+dicom.prepare()
 
 Shown = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 
 def previews(content: bytes) -> list[RawOutput]:
     """What is shown of a file."""
-    outputs = dicom_record.normalize(content, Kind.DICOM, Ask()).outputs
+    outputs = dicom.normalize(content, Kind.DICOM, Ask()).outputs
     return [output for output in outputs if output.role is Role.PREVIEW]
 
 

@@ -3,9 +3,6 @@
 import struct
 
 import pytest
-
-pytest.importorskip("pydicom", reason="pydicom is not installed: the extra [dicom] brings it")
-
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless
 

@@ -3,27 +3,24 @@
 import io
 
 import pytest
-
-pytest.importorskip("pydicom", reason="pydicom is not installed: the extra [dicom] brings it")
-
 from pydicom import dcmread
 from pydicom.dataset import FileDataset
 from pydicom.uid import UID
 
 from tests.hostile import dicoms
 from vetrelay.inspection.ask import Ask, DicomMode
-from vetrelay.inspection.formats import dicom_record
+from vetrelay.inspection.formats import dicom
 from vetrelay.inspection.formats.dicom_teaching import disguise_of, moved_date, replaced_uid
 from vetrelay.inspection.kinds import Kind
 
-dicom_record.prepare()
+dicom.prepare()
 
 SALT, OTHER_SALT = b"one study's salt", b"another one's salt"
 
 
 def taught(salt: bytes) -> FileDataset:
     """The full record for teaching, under a study's salt."""
-    result = dicom_record.normalize(dicoms.full(), Kind.DICOM, Ask(mode=DicomMode.TEACHING, salt=salt))
+    result = dicom.normalize(dicoms.full(), Kind.DICOM, Ask(mode=DicomMode.TEACHING, salt=salt))
     return dcmread(io.BytesIO(result.outputs[0].content))
 
 
