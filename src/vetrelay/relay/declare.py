@@ -50,7 +50,14 @@ async def declare(relay: RelayServices, asker: AskingDevice | None, case: CaseId
         return newcomer
 
     # Chains are read and mistakes found on a reader's time; the writer only looks again.
-    newcomer = await relay.reader.run(look)
+    try:
+        newcomer = await relay.reader.run(look)
+    except Refusal:
+        # A reader's snapshot may be older than how the case is remembered: a repeat is in the second alone, then.
+        earlier = await relay.reader.run(lambda store: _repeated(store, bringer, case, untrusted.signed))
+        if earlier is not None:
+            return earlier
+        raise
     return await relay.writer.run(lambda store: _declared(relay, store, bringer, case, untrusted, newcomer))
 
 
@@ -98,6 +105,14 @@ class _Plan:
     enrolling: Party | None
 
 
+def _repeated(store: Store, asker: AskingDevice | None, case: CaseId, signed: Signed) -> Accepted | None:
+    """The stored receipt, when this very statement was accepted before."""
+    if asker is not None and store.cases.role(case, asker.party) is None:
+        raise Refusal("not_a_member")  # one answer for a case that is not there and one that is not theirs (N35)
+    receipt = store.cases.receipt(case, signed.entry_id())
+    return None if receipt is None else Accepted(receipt=receipt, is_new=False)
+
+
 def _planned(
     relay: RelayServices,
     store: Store,
@@ -107,11 +122,8 @@ def _planned(
     newcomer: Party | None,
 ) -> Accepted | _Plan:
     """Everything that can be refused, and nothing that is written."""
-    if asker is not None and store.cases.role(case, asker.party) is None:
-        raise Refusal("not_a_member")  # one answer for a case that is not there and one that is not theirs (N35)
-    receipt = store.cases.receipt(case, untrusted.signed.entry_id())
-    if receipt is not None:
-        return Accepted(receipt=receipt, is_new=False)
+    if (earlier := _repeated(store, asker, case, untrusted.signed)) is not None:
+        return earlier
     standing = store.cases.standing(case)
     if standing is None:
         raise Refusal("not_a_member")
