@@ -28,7 +28,7 @@ def test_a_kernel_without_it_is_left_alone() -> None:
 
 CONFINED = """
 import os
-from vetrelay.inspection import landlock
+from vetrelay.inspection import kernel, landlock
 
 kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
 landlock.deny_all(landlock.abi())
