@@ -462,8 +462,12 @@ class RunningCase:
             "hold": Hold(v=1, case=case, nonce=fresh, on=True),
             "exported": Exported(v=1, case=case, nonce=fresh, n=1),
             "relay.move": RelayMove(v=1, case=case, nonce=fresh, relay=named_hash("another relay")),
-            "bridge": Bridge(v=1, case=case, nonce=fresh, party=named_hash("a clinic"), on=True),
+            "bridge": Bridge(v=1, case=case, nonce=fresh, party=named_hash("a clinic"), on=False),
         }
+
+    def bridge(self, by: ActingParty, *, on: bool, of: "ActingParty | None" = None) -> EntryId:
+        """Turns a clinic's bridge on or off."""
+        return self.say(Bridge(v=1, case=self.case, nonce=self.fresh(), party=(of or by).id, on=on), by)
 
     def view(self, n: int | None = None) -> View:
         """The view at a position, the newest by default."""

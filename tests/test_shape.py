@@ -34,6 +34,7 @@ CHAPTERS = {
 }  # fmt: skip
 # Modules whose wire form, if they have one, is told in another's chapter.
 PART_OF = {
+    "bymail": "manifest",
     "derive": "invitation",
     "finding": "manifest",
     "identity": "party",
@@ -124,9 +125,9 @@ def struct_keys(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[str]
 
 
 def toml_keys(table: Mapping[str, object], prefix: str = "") -> Iterator[str]:
-    """The dotted keys of a parsed TOML document."""
+    """The dotted keys of a parsed TOML document; an empty table is a key of its own, which users fill."""
     for key, value in table.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield from toml_keys(value, f"{prefix}{key}.")
         else:
             yield prefix + key

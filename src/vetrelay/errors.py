@@ -30,6 +30,13 @@ SENTENCES: Mapping[str, str] = {
     "too_many_intakes": "This clinic has as many file checks as it can; adopt without --beside to begin anew.",
     "too_many_rotates": "This party's keys were changed too often in the last hour; wait an hour and repeat.",
     # case chain
+    "no_bridge": "There is no email bridge here: start one and adopt it first, or it is off already.",
+    "no_mail_here": "In this case each sender's own program checks the files, so nothing can come in by email.",
+    "no_mail_address": "That is no email address.",
+    "key_wanted": "Letters can be sealed for this address only with its key: approve one first.",
+    "whole_domain": "A whole domain can be listed to write to us; letters can be sent only to one address of it.",
+    "no_such_correspondent": "Nobody with this address takes part by email here.",
+    "no_such_letter": "No letter with this number waits here; it may have been decided already.",
     "statement_repeated": "This statement is already in the log; nothing was changed.",
     "wrong_case": "This belongs to another case; nothing was taken over.",
     "wrong_relay": "This was made for, or signed by, another relay; check the address you were given.",
@@ -174,6 +181,11 @@ SENTENCES: Mapping[str, str] = {
     "plaintext_differs": "This file is not the one its sender named, so it is not shown; send it again.",
     "jobs_damaged": "The file check's table of jobs is damaged; move it out of its data folder, files are then checked again.",
     "sandbox_failed": "The file check could not start or failed its self-test, so no file is opened; run `vetrelay doctor`.",
+    # bridge: spool and tables
+    "spool_damaged": "A letter in the email bridge's spool is damaged; it is kept aside, tell whoever runs the bridge.",
+    "spool_key": "The email bridge's spool.key is not a key; restore it from the backup, without it no waiting letter can be read.",
+    # bridge: the domain name system
+    "dns_unanswered": "The domain name system did not answer; the letter waits and is tried again by itself.",
 }
 
 

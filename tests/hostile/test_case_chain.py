@@ -456,10 +456,10 @@ def test_who_writes_what(name: str, role: str) -> None:
 
 
 def test_the_tables_are_those_of_the_design() -> None:
-    """(chapter 9) An owner closes and reopens; the rest is the clinic's."""
+    """(chapter 9) An owner closes, reopens and puts a bridge out; the rest is the clinic's."""
     named = {role: {kind.__struct_config__.tag for kind in kinds} for role, kinds in WRITES.items()}
     assert {
-        "owner": {"close", "reopen"},
+        "owner": {"close", "reopen", "bridge"},
         "care": {"policy", "close", "reopen", "hold", "exported", "relay.move", "bridge"},
     } == named
 

@@ -11,12 +11,12 @@ import pytest
 
 from tests.practice import now_ms
 from tests.processes import ROOT, Process, enrolment_code, intake_at, relay
+from vetrelay.client.admission import admitted
 from vetrelay.client.enrolment import FILE_NAME as ENROLMENT
 from vetrelay.client.keyring import FILE_NAME as KEYRING
 from vetrelay.client.parties import read_offer
 from vetrelay.config import IntakeConfig, parse_config
 from vetrelay.errors import Refusal
-from vetrelay.intake.admission import admitted
 from vetrelay.intake.process import inspection_settings
 from vetrelay.protocol.ids import fingerprint
 
@@ -69,11 +69,11 @@ async def test_a_kill_before_the_relay_has_answered_spends_no_second_code(
     folder, url = running
     config = config_at(tmp_path, url, await enrolment_code(folder, "machine"))
     with pytest.raises(Refusal, match="code_unknown"):
-        await admitted(config_at(tmp_path, url, "WRONG-CODE"), now_ms=now_ms, random_bytes=os.urandom)
+        await admitted(config_at(tmp_path, url, "WRONG-CODE"), "intake", now_ms=now_ms, random_bytes=os.urandom)
     kept = (tmp_path / ENROLMENT).read_bytes()
-    first = await admitted(config, now_ms=now_ms, random_bytes=os.urandom)
+    first = await admitted(config, "intake", now_ms=now_ms, random_bytes=os.urandom)
     (tmp_path / ENROLMENT).write_bytes(kept)  # killed after the relay had answered and before that was noted
-    second = await admitted(config, now_ms=now_ms, random_bytes=os.urandom)
+    second = await admitted(config, "intake", now_ms=now_ms, random_bytes=os.urandom)
     assert first == second
 
 
@@ -83,24 +83,24 @@ async def test_the_code_may_stand_in_a_file_of_its_own(running: tuple[Path, str]
     code_file = tmp_path / "code"
     code_file.write_text((await enrolment_code(folder, "machine")) + "\n")
     config = IntakeConfig(data=str(tmp_path / "intake"), relay_url=url, code_file=str(code_file))
-    assert (await admitted(config, now_ms=now_ms, random_bytes=os.urandom)).party
+    assert (await admitted(config, "intake", now_ms=now_ms, random_bytes=os.urandom)).party
 
 
 async def test_without_a_code_the_first_start_ends_and_says_so(running: tuple[Path, str], tmp_path: Path) -> None:
     """Nobody but whoever runs the relay lets a machine in."""
     with pytest.raises(Refusal, match="needs_code"):
-        await admitted(config_at(tmp_path, running[1], None), now_ms=now_ms, random_bytes=os.urandom)
+        await admitted(config_at(tmp_path, running[1], None), "intake", now_ms=now_ms, random_bytes=os.urandom)
 
 
 async def test_it_belongs_to_the_relay_it_enrolled_at(running: tuple[Path, str], tmp_path: Path) -> None:
     """At another relay's address it refuses to start: its cases are not there."""
     folder, url = running
     config = config_at(tmp_path / "intake", url, await enrolment_code(folder, "machine"))
-    await admitted(config, now_ms=now_ms, random_bytes=os.urandom)
+    await admitted(config, "intake", now_ms=now_ms, random_bytes=os.urandom)
     with relay(tmp_path / "other") as other:
         moved = config_at(tmp_path / "intake", str(other.told["url"]), None)
         with pytest.raises(Refusal, match="wrong_relay"):
-            await admitted(moved, now_ms=now_ms, random_bytes=os.urandom)
+            await admitted(moved, "intake", now_ms=now_ms, random_bytes=os.urandom)
 
 
 def test_without_a_jail_it_does_not_start(running: tuple[Path, str], tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ async def test_it_waits_for_a_relay_that_is_not_there_yet(tmp_path: Path) -> Non
     intake = intake_at(tmp_path, address, code=code)
     intake.start(until_ready=False)
     try:
-        while "intake.waits" not in intake.log.read_text():  # noqa: ASYNC110 - another process writes it
+        while "machine.waits" not in intake.log.read_text():  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.05)
         with relay(tmp_path, address):
             intake.hear()

@@ -21,7 +21,7 @@ from tests.chains import (
 from vetrelay.protocol.authority import apply_entry
 from vetrelay.protocol.case import Exported, Hold, MemberRole
 from vetrelay.protocol.derive import derive
-from vetrelay.protocol.envelope import slip_units
+from vetrelay.protocol.envelope import audience_parties, slip_units
 from vetrelay.protocol.identity import sign_key_of, signer_from
 from vetrelay.protocol.log import Kind
 from vetrelay.protocol.party import parse_statement
@@ -165,6 +165,72 @@ def test_a_member_is_not_the_intake_besides() -> None:
     clinic.take(clinic.machines(intake=machine))
     running.tell(clinic)
     assert ((), "bridge") == (running.roster.intakes, running.roster.role_of(machine.id))
+
+
+# --- the case's bridge ------------------------------------------------------------------------------------------------
+
+
+def bridged_case() -> tuple[RunningCase, ActingParty, ActingParty, ActingParty]:
+    """A clinic's case whose clinic has adopted an email bridge; it is off."""
+    clinic, bridge, owner = ActingParty("clinic", "clinic"), ActingParty("bridge", "machine"), ActingParty("owner")
+    clinic.take(clinic.machines(bridge=bridge))
+    running = open_case(clinic, machines=[bridge])
+    running.admit(owner, "owner", by=clinic)
+    return running, clinic, bridge, owner
+
+
+def test_a_bridge_takes_part_where_its_clinic_turned_it_on_and_only_there() -> None:
+    """Adopted once; in each case it is let in by name, reads what is for the case, and can be put out."""
+    running, clinic, bridge, _ = bridged_case()
+    before = running.roster
+    running.bridge(clinic, on=True)
+    during = running.roster
+    running.bridge(clinic, on=False)
+    assert [(), (bridge.id,), ()] == [roster.bridging for roster in (before, during, running.roster)]
+    assert [None, "bridge", None] == [roster.role_of(bridge.id) for roster in (before, during, running.roster)]
+    audience = audience_parties(during, "case", own=clinic.id)
+    assert audience == audience_parties(before, "case", own=clinic.id) | {bridge.id}
+    assert bridge.id not in audience_parties(during, "team", own=clinic.id)
+
+
+def test_a_bridge_that_is_put_out_makes_older_views_stale() -> None:
+    """(43) What was still sealed to it is not taken any more; letting it in narrows nothing."""
+    running, clinic, _, _ = bridged_case()
+    narrowed_n = running.roster.narrowed_n
+    running.bridge(clinic, on=True)
+    assert narrowed_n == running.roster.narrowed_n
+    running.bridge(clinic, on=False)
+    assert running.n == running.roster.narrowed_n
+
+
+def test_an_owner_puts_a_bridge_out_and_lets_none_in() -> None:
+    """Email is the clinic's to offer and the owner's to decline."""
+    running, clinic, _, owner = bridged_case()
+    assert "may_not" == refusal_of(running.bridge, owner, on=True, of=clinic)
+    running.bridge(clinic, on=True)
+    running.bridge(owner, on=False, of=clinic)
+    assert () == running.roster.bridging
+
+
+def test_a_clinic_lets_in_its_own_bridge_alone() -> None:
+    """Another clinic's machine comes in by that clinic's word, or not at all."""
+    running, clinic, _, _ = bridged_case()
+    other = ActingParty("other", "clinic")
+    assert "may_not" == refusal_of(running.bridge, clinic, on=True, of=other)
+
+
+def test_a_bridge_leaves_with_its_clinic_and_changes_with_its_word() -> None:
+    """It stands in the case by its clinic's chain and part, and by nothing else."""
+    running, clinic, bridge, _ = bridged_case()
+    second = ActingParty("second", "machine")
+    running.bridge(clinic, on=True)
+    running.tell(second)
+    clinic.take(clinic.machines(bridge=second))
+    running.tell(clinic)
+    changed = running.roster.bridging
+    running.remove(clinic, "care", by=clinic)
+    assert [(second.id,), ()] == [changed, running.roster.bridging]
+    assert running.roster.role_of(bridge.id) is None
 
 
 def test_the_second_clinics_intake_takes_over_only_when_the_first_leaves() -> None:

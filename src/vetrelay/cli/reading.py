@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from msgspec import structs
 
+from vetrelay.cli.mail_words import mail_json, mail_lines, writer
 from vetrelay.cli.terminal import Line, note, printable
 from vetrelay.cli.words import (
     LEFT_OUT,
@@ -104,6 +105,7 @@ def entry_json(entry: EntryView) -> dict[str, Any]:
         "text": entry.text,
         "attachments": [attachment_json(view) for view in entry.attachments],
         "problem": entry.problem,
+        **mail_json(entry),
     }
 
 
@@ -123,8 +125,9 @@ def entry_lines(entry: EntryView) -> Iterator[Line]:
     """One thing said, for a person."""
     role = ROLES.get(entry.author.role, entry.author.role)
     internal = ", internal" if entry.class_ == "internal" else ""
+    name = writer(entry.letter) if entry.letter else printable(entry.author.name)
     yield Line()
-    yield Line(text=f"{printable(entry.author.name)}, {role}{internal}", style="title")
+    yield Line(text=f"{name}, {role}{internal}", style="title")
     yield Line(text=f"{local(entry.accepted_at_ms)}  message {entry.envelope}", style="quiet")
     if entry.problem:
         yield Line(text=f"not shown: {problem_sentence(entry.problem)} [{entry.problem}]", style="bad", indent=2)
@@ -133,6 +136,7 @@ def entry_lines(entry: EntryView) -> Iterator[Line]:
             yield Line(text=paragraph, indent=2)
     for view in entry.attachments:
         yield from attachment_lines(view)
+    yield from mail_lines(entry)
 
 
 def attachment_lines(view: AttachmentView) -> Iterator[Line]:

@@ -13,6 +13,7 @@ from vetrelay.client.parties import NewParty, own_party
 from vetrelay.client.promises import Outgoing
 from vetrelay.errors import Refusal
 from vetrelay.protocol.case import (
+    Bridge,
     By,
     CaseOpen,
     Close,
@@ -284,3 +285,25 @@ async def set_state(end: End, case: CaseId, state: Literal["close", "reopen"]) -
     statement = kind(v=VERSION, case=case, nonce=b64(end.random_bytes(16)))
     # The position tells this wish from an earlier one, before the case was reopened or closed again.
     return await _state(end, case, f"{state}:{case}:{followed.roster.n}", statement)
+
+
+async def turn_bridge(end: End, case: CaseId, *, on: bool) -> Outgoing:
+    """Lets this clinic's email bridge into a case, or puts out whichever is there.
+
+    Raises Refusal `no_bridge` for a clinic that has adopted none and a case without one, `no_mail_here` where the ends
+    inspect: nobody would have checked what comes by email. `may_not` as the table of roles says.
+    """
+    followed = await follow(end, case)
+    check_may_send(end, followed)
+    roster = followed.roster
+    own = roster.parties.get(end.keyring.party)
+    if on and (own is None or own.bridge is None):
+        raise Refusal("no_bridge")
+    if on and roster.ends_inspect:
+        raise Refusal("no_mail_here")
+    clinics = [end.keyring.party] if on else sorted(roster.bridges)
+    if not clinics:
+        raise Refusal("no_bridge")
+    party = end.keyring.party if end.keyring.party in clinics else clinics[0]
+    statement = Bridge(v=VERSION, case=case, nonce=b64(end.random_bytes(16)), party=party, on=on)
+    return await _state(end, case, f"bridge:{case}:{party}:{on}:{roster.n}", statement)

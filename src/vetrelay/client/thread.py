@@ -15,6 +15,7 @@ from vetrelay.client.journal import LogRow
 from vetrelay.client.names import card_of
 from vetrelay.client.opening import manifest_of
 from vetrelay.errors import Refusal
+from vetrelay.protocol.bymail import Delivery, Letter, LetterWaiting, MailEvent
 from vetrelay.protocol.envelope import Envelope, parse_envelope
 from vetrelay.protocol.finding import CheckedFiles, Findings, Patient
 from vetrelay.protocol.ids import CaseId, EntryId, PartyId, fingerprint
@@ -41,7 +42,10 @@ NOBODY: Final = Author(party="", person="", name="unknown", role="unknown")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryView:
-    """One thing said. `problem` is the code when it cannot be believed or opened."""
+    """One thing said. `problem` is the code when it cannot be believed or opened; `letter` is what came by email.
+
+    `mail` is what the email bridge has to tell; `deliveries` how far this went by email, the newest word for each address.
+    """
 
     n: int
     envelope: str
@@ -54,6 +58,9 @@ class EntryView:
     text: str | None
     attachments: tuple[AttachmentView, ...]
     problem: str | None = None
+    letter: Letter | None = None
+    mail: LetterWaiting | MailEvent | None = None
+    deliveries: tuple[Delivery, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +82,7 @@ class _Reading:
     title: str | None = None
     patient: Patient | None = None
     findings: dict[EntryId, tuple[Findings, Envelope]] = field(default_factory=dict)
+    deliveries: dict[EntryId, dict[str, Delivery]] = field(default_factory=dict)
     spoken: list["_Spoken"] = field(default_factory=list)
     unread: list[EntryView] = field(default_factory=list)
 
@@ -159,16 +167,27 @@ def _gather(
         case Findings() as findings if envelope.class_ == "verdict":
             # Believed only if it is the first, or supersedes the one in force (section 6): so the last one stands.
             reading.findings[findings.answers] = (findings, envelope)
-        case _:
-            if envelope.class_ in SPOKEN or fault is not None:
+        case Delivery() as delivery if _is_bridge(followed, envelope):
+            reading.deliveries.setdefault(delivery.answers, {})[delivery.address] = delivery
+        case content:
+            told = isinstance(content, LetterWaiting | MailEvent) and _is_bridge(followed, envelope)
+            if envelope.class_ in SPOKEN or fault is not None or told:
                 reading.spoken.append(_Spoken(row=row, envelope=envelope, opened=opened, fault=fault, signed=authentic))
+
+
+def _is_bridge(followed: Followed, envelope: Envelope) -> bool:
+    """Whether an envelope is the word of the case's email bridge: nobody else's counts on what became of a letter."""
+    party = party_of(followed.roster, envelope.device)
+    return party is not None and followed.roster_at(envelope.view.n).role_of(party) == "bridge"
 
 
 def _entries(followed: Followed, reading: _Reading) -> Iterator[EntryView]:
     for one in reading.spoken:
         envelope, opened, entry = one.envelope, one.opened, one.row.link.entry
         content = opened.content if opened else None
-        kind = content.kind if isinstance(content, Unknown) else "text"
+        letter = content if isinstance(content, Letter) else None
+        mail = content if isinstance(content, LetterWaiting | MailEvent) else None
+        kind = content.kind if isinstance(content, Unknown) else "letter" if letter else "mail" if mail else "text"
         yield EntryView(
             n=one.row.n,
             envelope=envelope.id,
@@ -178,9 +197,12 @@ def _entries(followed: Followed, reading: _Reading) -> Iterator[EntryView]:
             author=author_of(followed, reading.names, envelope) if one.signed else NOBODY,
             sent_at_ms=envelope.sent_at,
             accepted_at_ms=one.row.link.time_ms,
-            text=content.text if isinstance(content, Text | CheckedFiles) else None,
+            text=content.text if isinstance(content, Text | CheckedFiles | Letter) else None,
             attachments=attachments_of(envelope, opened, reading.findings.get(entry)) if opened else (),
             problem="newer_version" if isinstance(content, Unknown) else one.fault,
+            letter=letter,
+            mail=mail,
+            deliveries=tuple(reading.deliveries.get(entry, {}).values()),
         )
 
 

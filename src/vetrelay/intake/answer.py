@@ -8,12 +8,12 @@ from vetrelay.client.copies import fitting, records_for_each, wishes_of
 from vetrelay.client.follow import envelope_of, party_of
 from vetrelay.client.opening import slip_of
 from vetrelay.client.outbox import deliver, forget, promise_envelope, upload_payloads
+from vetrelay.client.persist import persist
 from vetrelay.client.promises import Outgoing
 from vetrelay.errors import Fault, Refusal
 from vetrelay.intake.intake import Intake
 from vetrelay.intake.jobs import Job
 from vetrelay.intake.judge import judge
-from vetrelay.intake.persist import persist
 from vetrelay.intake.publish import Judged, intent_of, listed, refused, verdict_draft
 from vetrelay.protocol.envelope import Envelope, recipients_of
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final
 
 from vetrelay.client.end import End
+from vetrelay.client.persist import persist
 from vetrelay.client.transfer import Sealing
 from vetrelay.errors import Fault, Refusal
 from vetrelay.inspection.finding import MAX_NOTES, Finding, finding_of
@@ -24,7 +25,6 @@ from vetrelay.intake.attachment import BROKEN, check_key, fetched, open_payload
 from vetrelay.intake.hands import hand_bytes
 from vetrelay.intake.intake import Intake
 from vetrelay.intake.jobs import Job
-from vetrelay.intake.persist import persist
 from vetrelay.intake.publish import Judged, judged, refused
 from vetrelay.protocol.age.stream import sealed_size
 from vetrelay.protocol.envelope import Envelope, ObjectRef

@@ -13,7 +13,9 @@ from typing import Final
 
 import uvloop
 
+from vetrelay.client.admission import admitted, write_offer
 from vetrelay.client.end import open_end
+from vetrelay.client.rotate import DAY_MS
 from vetrelay.config import IntakeConfig
 from vetrelay.errors import Fault
 from vetrelay.inspection.ask import DicomMode
@@ -21,13 +23,11 @@ from vetrelay.inspection.inspect import Inspector, Settings
 from vetrelay.inspection.kinds import Kind
 from vetrelay.inspection.sandbox import WORKER_COMMAND
 from vetrelay.inspection.tighten import tightened
-from vetrelay.intake.admission import admitted, write_offer
 from vetrelay.intake.clamav import Clamd
 from vetrelay.intake.hands import Hands
 from vetrelay.intake.intake import Checkpoint, Intake
 from vetrelay.intake.jobs import JobTable
 from vetrelay.intake.leases import Leases
-from vetrelay.intake.rotate import DAY_MS
 from vetrelay.intake.service import tidy, work
 from vetrelay.telemetry import event_log, set_up_logs
 
@@ -122,11 +122,11 @@ async def _work(config: IntakeConfig, ready: Ready | None, checkpoint: Checkpoin
         # The jail is proved first, and its zygotes are started before this process holds a key.
         settings = inspection_settings(config)
         inspector = await opened.enter_async_context(Inspector.start(settings, command=worker))
-        keyring = await admitted(config, now_ms=_now_ms, random_bytes=os.urandom)
+        keyring = await admitted(config, "intake", now_ms=_now_ms, random_bytes=os.urandom)
         end = await opened.enter_async_context(open_end(home, keyring, now_ms=_now_ms, random_bytes=os.urandom))
         jobs = opened.enter_context(contextlib.closing(JobTable(home)))
         tidy(end, jobs)
-        offer = write_offer(config, keyring)
+        offer = write_offer(config, "intake", keyring)
         if ready is not None:
             ready(offer)
         await work(

@@ -8,15 +8,15 @@ from vetrelay.client.end import End
 from vetrelay.client.follow import Followed
 from vetrelay.client.news import take_news
 from vetrelay.client.outbox import forget
+from vetrelay.client.persist import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, may_pass, persist
+from vetrelay.client.rotate import DAY_MS, begin_rotation, complete_rotation, drop_old_keys, may_drop
 from vetrelay.errors import Refusal, VetRelayError
 from vetrelay.intake.answer import answer, drop_promise
 from vetrelay.intake.collect import collect
 from vetrelay.intake.intake import Intake
 from vetrelay.intake.jobs import Job, JobTable, State
 from vetrelay.intake.leases import TakenElsewhere
-from vetrelay.intake.persist import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, may_pass, persist
 from vetrelay.intake.publish import entry_of
-from vetrelay.intake.rotate import DAY_MS, begin_rotation, complete_rotation, drop_old_keys, may_drop
 from vetrelay.telemetry import event_log, place_of
 
 ROTATION_CHECK_SECONDS: Final = 15 * 60

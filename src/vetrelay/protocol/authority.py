@@ -47,7 +47,7 @@ from vetrelay.protocol.roster import (
 from vetrelay.protocol.signature import Signed, check_sign_key, verify
 
 WRITES: Final[Mapping[str, tuple[type[InCase], ...]]] = {
-    "owner": (Close, Reopen),
+    "owner": (Close, Reopen, Bridge),  # Bridge: off alone
     "care": (PolicyChange, Close, Reopen, Hold, Exported, RelayMove, Bridge),
 }
 TYPE_OF_KIND: Final = {Kind.CASE: "case", Kind.PARTY: "party"}
@@ -96,8 +96,9 @@ def _case_entry(roster: Roster, signed: Signed, *, n: int, time_ms: int) -> Rost
     if isinstance(statement, PartyAdd | PartyApprove):
         check_inspects(after, [statement.party])
     elif not roster.ends_inspect:
-        check_inspects(after, after.members)
-    narrowed_n = n if isinstance(statement, NARROWING) else after.narrowed_n
+        check_inspects(after, (*after.members, *after.bridging))
+    narrows = isinstance(statement, NARROWING) or (isinstance(statement, Bridge) and not statement.on)
+    narrowed_n = n if narrows else after.narrowed_n
     return replace(after, n=n, narrowed_n=narrowed_n, seen=after.seen | {entry})
 
 
@@ -291,10 +292,20 @@ def _written(roster: Roster, statement: CaseStatement, *, author: Member, n: int
         case Exported():
             return replace(roster, exported_n=max(roster.exported_n, min(statement.n, n - 1)))
         case Bridge():
-            on, off = roster.bridges | {statement.party}, roster.bridges - {statement.party}
-            return replace(roster, bridges=on if statement.on else off)
+            return _bridge_turned(roster, statement, author=author)
         case RelayMove():
             # What a move means for clients comes with its command; here it is only known to be allowed.
             return roster
         case _:
             raise Refusal("bad_body")
+
+
+def _bridge_turned(roster: Roster, statement: Bridge, *, author: Member) -> Roster:
+    if not statement.on:
+        return replace(roster, bridges=roster.bridges - {statement.party})
+    # A clinic lets its own machine in, and no other's.
+    if statement.party != author.party or author.role != "care":
+        raise Refusal("may_not")
+    after = replace(roster, bridges=roster.bridges | {statement.party})
+    check_inspects(after, after.bridging)
+    return after

@@ -134,7 +134,8 @@ def audience_parties(roster: Roster, audience: Audience, *, own: PartyId) -> fro
     """The parties an audience reaches at this roster; `own` is whose "own" is meant, while it has a part at all."""
     if audience == "own":
         return frozenset({own} if roster.role_of(own) else ())
-    return frozenset(member.party for member in roster.active(*AUDIENCE_ROLES[audience]))
+    members = frozenset(member.party for member in roster.active(*AUDIENCE_ROLES[audience]))
+    return members | frozenset(roster.bridging) if "bridge" in AUDIENCE_ROLES[audience] else members
 
 
 def recipients_of(roster: Roster, audience: Audience, *, sender: PartyId, own: PartyId) -> tuple[Unit, ...]:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from vetrelay.errors import Refusal
+from vetrelay.protocol.bymail import KINDS_BY_MAIL, ByMail
 from vetrelay.protocol.envelope import MAX_ATTACHMENTS, Envelope
 from vetrelay.protocol.finding import (
     MAX_TEXT,
@@ -76,8 +77,8 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
 
 
-Content = Text | Names | Findings | CheckedFiles
-_KNOWN_KINDS: Final = frozenset({"text", "names", "verdict", "checked"})
+Content = Text | Names | Findings | CheckedFiles | ByMail
+_KNOWN_KINDS: Final = frozenset({"text", "names", "verdict", "checked"}) | KINDS_BY_MAIL
 
 
 class Manifest(Body, frozen=True):

@@ -99,16 +99,30 @@ class Roster:
         machines = [self.parties[party] for party in designated if party in self.parties and party not in self.members]
         return tuple(machine.id for machine in machines if machine.kind == "machine")
 
+    @property
+    def bridging(self) -> tuple[PartyId, ...]:
+        """The email bridges at work in this case, by party id: machines that a care party turned on here.
+
+        Each is the one that the clinic's chain designates, once its own chain is here; no member, and no intake.
+        """
+        on = {self.parties[member.party].bridge or "" for member in self.active("care") if member.party in self.bridges}
+        machines = [self.parties[party] for party in on if party in self.parties and party not in self.members]
+        return tuple(
+            sorted(machine.id for machine in machines if machine.kind == "machine" and machine.id not in self.intakes)
+        )
+
     def role_of(self, party: PartyId) -> str | None:
-        """A party's role: a member's, or `intake` for the case's machines. Pending members have none."""
+        """A party's role: a member's, or `intake` or `bridge` for the case's machines. Pending members have none."""
         member = self.members.get(party)
         if member is not None:
             return None if member.pending else member.role
-        return "intake" if party in self.intakes else None
+        if party in self.intakes:
+            return "intake"
+        return "bridge" if party in self.bridging else None
 
     def device(self, identifier: DeviceId) -> tuple[PartyId, Device] | None:
         """The active device with this id among those who have a role, and its party."""
-        for party in (*self.members, *self.intakes):
+        for party in (*self.members, *self.intakes, *self.bridging):
             device = self.parties[party].devices.get(identifier)
             if device is not None and device.active and self.role_of(party):
                 return party, device

@@ -63,7 +63,7 @@ class Reach:
 
 
 def reach_of(roster: Roster) -> Reach:
-    """Whom a case concerns: every member, a newcomer who waits as `pending`, and the case's intakes.
+    """Whom a case concerns: every member, a newcomer who waits as `pending`, and the case's intakes and bridges.
 
     A recovery kit has no inbox. Asked several times per envelope, so remembered for the rosters asked about last; a
     roster is a value that never changes, and the memory holds on to it, so that its identity names it.
@@ -77,7 +77,7 @@ def reach_of(roster: Roster) -> Reach:
 
 
 def concerned(roster: Roster) -> Mapping[PartyId, str]:
-    """The parties that a case concerns, and how: by role, `pending` or `intake`."""
+    """The parties that a case concerns, and how: by role, or `pending`."""
     return reach_of(roster).roles
 
 
@@ -93,6 +93,8 @@ def _reach(roster: Roster) -> Reach:
     }
     for intake in roster.intakes:
         roles.setdefault(intake, "intake")
+    for bridge in roster.bridging:
+        roles.setdefault(bridge, "bridge")
     devices = {
         party: tuple(device.id for device in roster.parties[party].active if device.role != "recovery")
         for party in roles

@@ -29,6 +29,6 @@ async def persist(step: Callable[[], Awaitable[T]]) -> T:
         except (Fault, Refusal) as stopped:
             if not may_pass(stopped):
                 raise
-            event_log()("intake.waits", code=stopped.code, milliseconds=round(wait_seconds * 1000))
+            event_log()("machine.waits", code=stopped.code, milliseconds=round(wait_seconds * 1000))
         await asyncio.sleep(wait_seconds)
         wait_seconds = min(2 * wait_seconds, LONGEST_WAIT_SECONDS)

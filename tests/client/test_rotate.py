@@ -9,8 +9,7 @@ from tests.practice import Practice, end_of, photo, practice, visit
 from vetrelay.client.end import End
 from vetrelay.client.keyring import load_keyring
 from vetrelay.client.parties import own_party
-from vetrelay.errors import Fault, Refusal
-from vetrelay.intake.rotate import (
+from vetrelay.client.rotate import (
     DAY_MS,
     KEEP_OLD_MS,
     begin_rotation,
@@ -19,6 +18,7 @@ from vetrelay.intake.rotate import (
     may_drop,
     newest,
 )
+from vetrelay.errors import Fault, Refusal
 from vetrelay.protocol.ids import unb64
 from vetrelay.protocol.unseal import open_age_file
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from vetrelay.client.persist import may_pass, persist
 from vetrelay.errors import Fault, Refusal
-from vetrelay.intake.persist import may_pass, persist
 
 
 class Relay:
