@@ -8,12 +8,12 @@ import pytest
 
 from tests.chains import ActingParty, nonce, open_case, opening, refusal_of, seed
 from vetrelay.protocol.case import (
-    NARROWING,
     CaseStatement,
     NewerInCase,
     PartyAdd,
     PartyApprove,
     PartyRemove,
+    is_narrowing,
     parse_case_statement,
 )
 from vetrelay.protocol.statement import render
@@ -115,5 +115,7 @@ def test_two_statements_that_say_the_same_are_two() -> None:
 
 
 def test_what_takes_something_away_is_in_the_list() -> None:
-    """(chapter 9) party.remove, policy, close."""
-    assert {"party.remove", "policy", "close"} == {kind.__struct_config__.tag for kind in NARROWING}
+    """(chapter 9) party.remove, policy, close, and a bridge that is put out; not one that is let in."""
+    narrowing = {name for name, statement in EACH.items() if is_narrowing(statement)}
+    assert {"party.remove", "policy", "close"} == narrowing - {"bridge"}
+    assert [False, True] == [is_narrowing(msgspec.structs.replace(EACH["bridge"], on=on)) for on in (True, False)]

@@ -26,7 +26,15 @@ from tests.chains import (
 )
 from tests.hostile import test_case_chain, test_envelope_rules, test_keys, test_log, test_party_chain, test_strict_json
 from tests.hostile import test_manifest as sealed_lies
-from tests.protocol import test_case, test_finding, test_grant, test_invitation, test_manifest, test_signature
+from tests.protocol import (
+    test_bymail,
+    test_case,
+    test_finding,
+    test_grant,
+    test_invitation,
+    test_manifest,
+    test_signature,
+)
 from tests.vectors.replay import VECTORS, Json, Shared, as_json, outcome
 from vetrelay.protocol.age.header import header_mac, render_header
 from vetrelay.protocol.age.recipients import recipient_text
@@ -601,7 +609,8 @@ def log() -> str:
 def manifest() -> str:
     """manifest.json."""
     message, verdict, at_ends = test_manifest.MESSAGE, test_manifest.VERDICT, test_finding.MESSAGE
-    carriers = {"message": message, "verdict": verdict, "at_ends": at_ends}
+    by_mail = test_bymail.CARRIER
+    carriers = {"message": message, "verdict": verdict, "at_ends": at_ends, "by_mail": by_mail}
     cases: list[Case] = [
         (f"Padmé of {size}", "Sizes.", {"do": "padded_size", "size_bytes": size}, "success")
         for size in (0, 1, 2, 7, 8, 9, 11, 100, 1_000, 1_023, 1_025, 70_000, 2**40 + 1)
@@ -619,6 +628,14 @@ def manifest() -> str:
         told("files that their sender checked", at_ends, test_finding.TOLD, "success"),
         told("a slip", message, sealed_lies.SLIP, "success", do="open_slip", spaces=1),
         told("a card", message, test_manifest._card(), "success", do="open_card", spaces=300),
+    ]
+    cases += [
+        told(f"by mail: {name}", by_mail, test_manifest.manifest_of(by_mail, said), "success")
+        for name, said in test_bymail.EACH.items()
+    ]
+    cases += [
+        told(f"by mail: {name}", by_mail, test_manifest.manifest_of(by_mail, said), code)
+        for name, (code, said) in test_bymail.LIES.items()
     ]
     cases += [told(name, carrier, part, code) for name, (code, carrier, part) in sealed_lies.LIES.items()]
     cases += [

@@ -13,7 +13,6 @@ from vetrelay.client.parties import NewParty, own_party
 from vetrelay.client.promises import Outgoing
 from vetrelay.errors import Refusal
 from vetrelay.protocol.case import (
-    Bridge,
     By,
     CaseOpen,
     Close,
@@ -232,7 +231,8 @@ async def _joining(end: End, link: InvitationLink, welcome: Welcome, party: NewP
     }
 
 
-async def _state(end: End, case: CaseId, intent: str, statement: InCase, *, leaving: bool = False) -> Outgoing:
+async def declare(end: End, case: CaseId, intent: str, statement: InCase, *, leaving: bool = False) -> Outgoing:
+    """Brings one statement of this end into a case, once for this intent. Raises what the case refuses."""
     signed = sign("case", statement, [end.device.signer])
     request: dict[str, object] = {"entry": signed, "chain": [], "boxes": {}, "card": None}
     promised = promise_statement(end, intent, case=case, path=f"/v1/cases/{case}/entries", request=request)
@@ -250,7 +250,7 @@ async def approve(end: End, case: CaseId, party: PartyId) -> Outgoing:
     if member is None:
         raise Refusal("not_a_member")
     statement = PartyApprove(v=VERSION, case=case, nonce=b64(end.random_bytes(16)), party=party, role=member.role)
-    promised = await _state(end, case, f"{approve_intent(case)}{party}:{member.since_n}", statement)
+    promised = await declare(end, case, f"{approve_intent(case)}{party}:{member.since_n}", statement)
     await tell_names(end, case)
     return promised
 
@@ -269,7 +269,7 @@ async def remove(end: End, case: CaseId, party: PartyId) -> Outgoing:
         raise Refusal("not_a_member")
     statement = PartyRemove(v=VERSION, case=case, nonce=b64(end.random_bytes(16)), party=party, role=member.role)
     intent = f"{remove_intent(case)}{party}:{member.since_n}"
-    return await _state(end, case, intent, statement, leaving=party == end.keyring.party)
+    return await declare(end, case, intent, statement, leaving=party == end.keyring.party)
 
 
 def remove_intent(case: CaseId) -> str:
@@ -284,26 +284,4 @@ async def set_state(end: End, case: CaseId, state: Literal["close", "reopen"]) -
     kind = Close if state == "close" else Reopen
     statement = kind(v=VERSION, case=case, nonce=b64(end.random_bytes(16)))
     # The position tells this wish from an earlier one, before the case was reopened or closed again.
-    return await _state(end, case, f"{state}:{case}:{followed.roster.n}", statement)
-
-
-async def turn_bridge(end: End, case: CaseId, *, on: bool) -> Outgoing:
-    """Lets this clinic's email bridge into a case, or puts out whichever is there.
-
-    Raises Refusal `no_bridge` for a clinic that has adopted none and a case without one, `no_mail_here` where the ends
-    inspect: nobody would have checked what comes by email. `may_not` as the table of roles says.
-    """
-    followed = await follow(end, case)
-    check_may_send(end, followed)
-    roster = followed.roster
-    own = roster.parties.get(end.keyring.party)
-    if on and (own is None or own.bridge is None):
-        raise Refusal("no_bridge")
-    if on and roster.ends_inspect:
-        raise Refusal("no_mail_here")
-    clinics = [end.keyring.party] if on else sorted(roster.bridges)
-    if not clinics:
-        raise Refusal("no_bridge")
-    party = end.keyring.party if end.keyring.party in clinics else clinics[0]
-    statement = Bridge(v=VERSION, case=case, nonce=b64(end.random_bytes(16)), party=party, on=on)
-    return await _state(end, case, f"bridge:{case}:{party}:{on}:{roster.n}", statement)
+    return await declare(end, case, f"{state}:{case}:{followed.roster.n}", statement)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from vetrelay.client.cases import turn_bridge
+from vetrelay.client.cases import declare
 from vetrelay.client.end import End
 from vetrelay.client.follow import Followed, check_may_send, follow, party_of, recall
 from vetrelay.client.journal import LogRow
@@ -30,11 +30,12 @@ from vetrelay.protocol.bymail import (
     MailConsent,
     MailEvent,
 )
+from vetrelay.protocol.case import Bridge
 from vetrelay.protocol.envelope import parse_envelope
-from vetrelay.protocol.ids import CaseId, EntryId
+from vetrelay.protocol.ids import CaseId, EntryId, PartyId, b64
 from vetrelay.protocol.log import Kind
 from vetrelay.protocol.signature import parse_wire
-from vetrelay.protocol.statement import render
+from vetrelay.protocol.statement import VERSION, render
 
 STAFF: Final = "care"
 WHO_SAYS: Final[dict[type[ByMail], str]] = {
@@ -147,14 +148,35 @@ def mail_state(end: End, case: CaseId, followed: Followed | None = None) -> Mail
 async def turn_on(end: End, case: CaseId) -> Outgoing:
     """Lets this clinic's email bridge into a case. The caller tells the person, then reports.
 
-    Raises Refusal `no_bridge` for a clinic that has adopted none, `no_mail_here` where the ends inspect, `may_not`.
+    Raises Refusal `no_bridge` for a clinic that has adopted none, `no_mail_here` where the ends inspect: nobody would
+    have checked what comes by email. `may_not` as the table of roles says.
     """
-    return await turn_bridge(end, case, on=True)
+    followed = await follow(end, case)
+    own = followed.roster.parties.get(end.keyring.party)
+    if own is None or own.bridge is None:
+        raise Refusal("no_bridge")
+    if followed.roster.ends_inspect:
+        raise Refusal("no_mail_here")
+    return await _turned(end, followed, own.id, on=True)
 
 
 async def turn_off(end: End, case: CaseId) -> Outgoing:
-    """Puts the email bridge out of a case: what is said from then on it cannot open. The owner may do it too."""
-    return await turn_bridge(end, case, on=False)
+    """Puts the email bridge out of a case: what is said from then on it cannot open. The owner may do it too.
+
+    Raises Refusal `no_bridge` where none is in.
+    """
+    followed = await follow(end, case)
+    clinics = sorted(followed.roster.bridges)
+    if not clinics:
+        raise Refusal("no_bridge")
+    party = end.keyring.party if end.keyring.party in clinics else clinics[0]
+    return await _turned(end, followed, party, on=False)
+
+
+async def _turned(end: End, followed: Followed, party: PartyId, *, on: bool) -> Outgoing:
+    check_may_send(end, followed)
+    statement = Bridge(v=VERSION, case=followed.case, nonce=b64(end.random_bytes(16)), party=party, on=on)
+    return await declare(end, followed.case, f"bridge:{followed.case}:{party}:{on}:{followed.roster.n}", statement)
 
 
 async def _told_all(end: End, case: CaseId, content: ByMail) -> Outgoing:

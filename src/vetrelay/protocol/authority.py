@@ -11,7 +11,6 @@ from vetrelay.errors import Refusal
 from vetrelay.protocol.case import (
     MAX_OPEN_INVITATIONS,
     MAX_PARTIES,
-    NARROWING,
     Bridge,
     CaseOpen,
     CaseStatement,
@@ -30,6 +29,7 @@ from vetrelay.protocol.case import (
     Reopen,
     parse_case_statement,
 )
+from vetrelay.protocol.case import is_narrowing as narrows_case
 from vetrelay.protocol.ids import SignKey
 from vetrelay.protocol.log import Kind
 from vetrelay.protocol.party import parse_statement
@@ -42,6 +42,7 @@ from vetrelay.protocol.roster import (
     check_new_devices,
     may_admit,
     may_remove,
+    turn_bridge,
     usable_invitation,
 )
 from vetrelay.protocol.signature import Signed, check_sign_key, verify
@@ -97,8 +98,7 @@ def _case_entry(roster: Roster, signed: Signed, *, n: int, time_ms: int) -> Rost
         check_inspects(after, [statement.party])
     elif not roster.ends_inspect:
         check_inspects(after, (*after.members, *after.bridging))
-    narrows = isinstance(statement, NARROWING) or (isinstance(statement, Bridge) and not statement.on)
-    narrowed_n = n if narrows else after.narrowed_n
+    narrowed_n = n if narrows_case(statement) else after.narrowed_n
     return replace(after, n=n, narrowed_n=narrowed_n, seen=after.seen | {entry})
 
 
@@ -292,20 +292,9 @@ def _written(roster: Roster, statement: CaseStatement, *, author: Member, n: int
         case Exported():
             return replace(roster, exported_n=max(roster.exported_n, min(statement.n, n - 1)))
         case Bridge():
-            return _bridge_turned(roster, statement, author=author)
+            return turn_bridge(roster, statement.party, on=statement.on, author=author)
         case RelayMove():
             # What a move means for clients comes with its command; here it is only known to be allowed.
             return roster
         case _:
             raise Refusal("bad_body")
-
-
-def _bridge_turned(roster: Roster, statement: Bridge, *, author: Member) -> Roster:
-    if not statement.on:
-        return replace(roster, bridges=roster.bridges - {statement.party})
-    # A clinic lets its own machine in, and no other's.
-    if statement.party != author.party or author.role != "care":
-        raise Refusal("may_not")
-    after = replace(roster, bridges=roster.bridges | {statement.party})
-    check_inspects(after, after.bridging)
-    return after

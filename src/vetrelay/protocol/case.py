@@ -163,8 +163,12 @@ _KNOWN: Final = frozenset(
         "exported",
     }
 )
-NARROWING: Final = (PartyRemove, PolicyChange, Close)
-"""Case statements after which envelopes sealed before them are stale (chapter 10, rule ii)."""
+_NARROWING: Final = (PartyRemove, PolicyChange, Close)
+
+
+def is_narrowing(statement: "CaseStatement | NewerInCase") -> bool:
+    """Whether envelopes sealed before a case statement are stale after it (chapter 10, rule ii)."""
+    return isinstance(statement, _NARROWING) or (isinstance(statement, Bridge) and not statement.on)
 
 
 class NewerInCase(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ change between them, so nobody may change a mapping of one.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from vetrelay.errors import Refusal
@@ -195,6 +195,20 @@ def may_remove(roster: Roster, party: PartyId, target: Member) -> bool:
     if target.role == "owner" and not target.pending and len(roster.active("owner")) == 1:
         return False
     return not (role == "care" and target.role == "care" and target.party != party)
+
+
+def turn_bridge(roster: Roster, clinic: PartyId, *, on: bool, author: Member) -> Roster:
+    """The roster with a clinic's email bridge let in or put out. A clinic lets its own machine in, and no other's.
+
+    Raises Refusal `may_not`, `cannot_inspect`.
+    """
+    if not on:
+        return replace(roster, bridges=roster.bridges - {clinic})
+    if clinic != author.party or author.role != "care":
+        raise Refusal("may_not")
+    after = replace(roster, bridges=roster.bridges | {clinic})
+    check_inspects(after, after.bridging)
+    return after
 
 
 def empty_roster(relay: RelayId, case: CaseId) -> Roster:
