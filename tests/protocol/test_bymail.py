@@ -44,7 +44,7 @@ EACH: dict[str, ByMail] = {
         reference="24-117", confirm=True,
     ),
     "front_door": FrontDoor(on=True),
-    "letter_ruling": LetterRuling(letter=LETTER_ID, take=True, into=named_hash("a case"), listed=False),
+    "letter_ruling": LetterRuling(letter=LETTER_ID, take=True, into=named_hash("a case")),
     "consent": MailConsent(about="plain_mail", address=ADDRESS, given=True),
     "mailbox": Mailbox(
         address=ADDRESS, mail=f"case+{LETTER_ID}@mail.example", upload="https://mail.example/u/x", code="12345678",

@@ -1,9 +1,11 @@
 """A followed case as a value in memory: every head, every roster, what the journal has of it."""
 
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 from vetrelay.client.end import End
 from vetrelay.errors import Refusal
@@ -12,6 +14,9 @@ from vetrelay.protocol.ids import CaseId, EntryId, Hash, PartyId
 from vetrelay.protocol.log import Kind, Link, Tail, empty_log, extend
 from vetrelay.protocol.roster import Roster, empty_roster
 from vetrelay.protocol.signature import Signed, parse_wire
+
+
+KNOWN_CASES: Final = 256
 
 
 @dataclass(kw_only=True)
@@ -70,6 +75,17 @@ class Followed:
                     self.verdicts[answered] = before
             del self._ruled[ruled:]
             raise
+
+
+class RecentCases(OrderedDict[CaseId, Followed]):
+    """The cases that had news lately, as they stand; others are read from the journal again when they have news."""
+
+    def __setitem__(self, case: CaseId, followed: Followed) -> None:
+        """Keeps a case, as the most recent one."""
+        super().__setitem__(case, followed)
+        self.move_to_end(case)
+        while len(self) > KNOWN_CASES:
+            self.popitem(last=False)
 
 
 def begin(relay: Hash, case: CaseId) -> Followed:

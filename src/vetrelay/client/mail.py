@@ -210,26 +210,35 @@ async def strike_off(end: End, case: CaseId, address: str) -> Outgoing:
     known = mail_state(end, case, await follow(end, case)).correspondents.get(address)
     if known is None:
         raise Refusal("no_such_correspondent")
-    struck = Correspondent(
-        address=known.address,
-        name=known.name,
-        listed=False,
+    return await _told_all(end, case, _plainly(address, known.name, listed=False))
+
+
+def _plainly(address: str, name: str, *, listed: bool) -> Correspondent:
+    return Correspondent(
+        address=address,
+        name=name,
+        listed=listed,
         mode="notify",
         key=None,
         key_material=None,
         reference=None,
         confirm=False,
     )
-    return await _told_all(end, case, struck)
 
 
 async def rule_letter(
     end: End, case: CaseId, letter: str, *, take: bool, into: CaseId | None = None, listed: bool = False
 ) -> Outgoing:
-    """Staff's word on a waiting letter; `into` files one from the front door. Raises Refusal `no_such_letter`."""
-    if letter not in mail_state(end, case, await follow(end, case)).waiting:
+    """Staff's word on a waiting letter; `into` files one from the front door; `listed` lists its sender as well.
+
+    Raises Refusal `no_such_letter`.
+    """
+    waiting = mail_state(end, case, await follow(end, case)).waiting.get(letter)
+    if waiting is None:
         raise Refusal("no_such_letter")
-    return await _told_all(end, case, LetterRuling(letter=letter, take=take, into=into, listed=listed))
+    if take and listed:
+        await _told_all(end, into or case, _plainly(waiting.sender, waiting.sender[:100], listed=True))
+    return await _told_all(end, case, LetterRuling(letter=letter, take=take, into=into))
 
 
 async def set_front_door(end: End, case: CaseId, *, on: bool) -> Outgoing:

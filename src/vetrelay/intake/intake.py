@@ -1,12 +1,11 @@
 """What the intake works with, in one value that its verbs are given."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
 
 from vetrelay.client.end import End
 from vetrelay.client.follow import Followed, recall
+from vetrelay.client.followed import RecentCases
 from vetrelay.inspection.inspect import Inspector
 from vetrelay.intake.clamav import Clamd
 from vetrelay.intake.hands import Hands
@@ -14,21 +13,8 @@ from vetrelay.intake.jobs import Job, JobTable
 from vetrelay.intake.leases import Leases
 from vetrelay.protocol.ids import CaseId
 
-KNOWN_CASES: Final = 256
-
 Checkpoint = Callable[[str], None]
 """Told the name of each step that has just been taken; a test ends the process there."""
-
-
-class RecentCases(OrderedDict[CaseId, Followed]):
-    """The cases that had news lately, as they stand; others are read from the journal again when they have news."""
-
-    def __setitem__(self, case: CaseId, followed: Followed) -> None:
-        """Keeps a case, as the most recent one."""
-        super().__setitem__(case, followed)
-        self.move_to_end(case)
-        while len(self) > KNOWN_CASES:
-            self.popitem(last=False)
 
 
 @dataclass(kw_only=True)

@@ -19,6 +19,9 @@ Line = Annotated[str, Meta(max_length=400)]
 LetterId = Annotated[str, Meta(pattern=r"^[a-z2-7]{26}$", max_length=26)]
 KeyPrint = Annotated[str, Meta(pattern=r"^([0-9A-F]{40}|[0-9A-F]{64})$", max_length=64)]
 MailMode = Literal["notify", "pgp", "smime", "plain"]
+EventWord = Literal[
+    "claim_refused", "case_closed", "unsubscribed", "subscribed", "denied", "key_suggested", "broken", "filed"
+]
 Code = Annotated[str, Meta(max_length=64)]
 
 
@@ -47,12 +50,11 @@ class FrontDoor(Body, frozen=True, tag_field="kind", tag="front_door"):
 
 
 class LetterRuling(Body, frozen=True, tag_field="kind", tag="letter_ruling"):
-    """Staff: a waiting letter is taken or denied; one at the front door is taken into `into`. `listed`: its sender from now on."""
+    """Staff: a waiting letter is taken or denied; one at the front door is taken into `into`."""
 
     letter: LetterId
     take: bool
     into: CaseId | None
-    listed: bool
 
 
 class MailConsent(Body, frozen=True, tag_field="kind", tag="consent"):
