@@ -48,7 +48,7 @@ EACH: dict[str, ByMail] = {
     "consent": MailConsent(about="plain_mail", address=ADDRESS, given=True),
     "mailbox": Mailbox(
         address=ADDRESS, mail=f"case+{LETTER_ID}@mail.example", upload="https://mail.example/u/x", code="12345678",
-        pgp="A" * 40, smime=None,
+        pgp="A" * 40,
     ),
     "letter_waiting": LetterWaiting(
         letter=LETTER_ID, sender="someone@else.example", subject="Luna", files=2, size=9, known=False, front_door=False,

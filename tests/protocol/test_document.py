@@ -36,7 +36,13 @@ def bodies() -> list[type[Body]]:
 
 def chapter_of(module: str) -> str:
     """The text of a module's chapter."""
-    part_of = {"partystate": "party", "roster": "authority", "derive": "invitation", "finding": "manifest"}
+    part_of = {
+        "bymail": "manifest",
+        "derive": "invitation",
+        "finding": "manifest",
+        "partystate": "party",
+        "roster": "authority",
+    }
     name = part_of.get(module, module)
     found = re.search(rf"(?ms)^## \d+\. [^\n]*\(`{name}`\)\n(.*?)(?=^## )", RULES)
     assert found is not None, name

@@ -29,7 +29,7 @@ class Correspondent(Body, frozen=True, tag_field="kind", tag="correspondent"):
     """Staff: this address (or whole domain) takes part by email, and how it is written to.
 
     The newest word on an address counts; `listed` False strikes it off. `key` is the fingerprint that staff approved, and
-    `key_material` the key itself (base64), for the modes that need one. `reference` is the correspondent's own number for
+    `key_material` the key itself (base64url), for the modes that need one. `reference` is the correspondent's own number for
     the case, shown in Subject; `confirm` that each of their letters is confirmed with its receipt.
     """
 
@@ -66,14 +66,13 @@ class MailConsent(Body, frozen=True, tag_field="kind", tag="consent"):
 
 
 class Mailbox(Body, frozen=True, tag_field="kind", tag="mailbox"):
-    """The bridge: where a correspondent writes to, where its large files go, the code of its sealed pages, our own keys."""
+    """The bridge: where a correspondent writes to, where its large files go, the code of its sealed page, our own PGP key."""
 
     address: Address
     mail: Line
     upload: Line
     code: Code
-    pgp: KeyPrint | None
-    smime: KeyPrint | None
+    pgp: KeyPrint
 
 
 class LetterWaiting(Body, frozen=True, tag_field="kind", tag="letter_waiting"):
