@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Literal
 
 import uvloop
 
-from vetrelay.config import IntakeConfig, RelayConfig, parse_config
+from vetrelay.config import BridgeConfig, IntakeConfig, RelayConfig, parse_config
 from vetrelay.errors import VetRelayError
 from vetrelay.inspection.frames import Exit
 from vetrelay.inspection.sandbox import WORKER_COMMAND
@@ -122,22 +122,68 @@ def intake_at(
     return Process(("intake", str(config), die_at, worker), folder / "intake.log")
 
 
+def bridge_at(
+    folder: Path, url: str, *, code: str, die_at: str = "", worker: str = "real", settings: str = ""
+) -> Process:
+    """An email bridge that is not started yet; its data folder is kept from one to the next.
+
+    `settings` names at least `resolver`, a DNS server of the test's own.
+    """
+    config = folder / "bridge.toml"
+    config.write_text(
+        f'data = "{folder / "bridge"}"\nrelay_url = "{url}"\ncode = "{code}"\nwait_seconds = 5\n'
+        'domain = "mail.example"\nhostname = "mx.mail.example"\nweb_url = "http://pages.example"\n'
+        f'listen = ["127.0.0.1:0"]\nweb_listen = "127.0.0.1:0"\n{settings}'
+    )
+    return Process(("bridge", str(config), die_at, worker), folder / "bridge.log")
+
+
 def _relay(config: str) -> None:
     run_relay(parse_config(Path(config).read_text(), RelayConfig), ready=lambda urls: _tell(url=urls[0]))
 
 
-def _intake(config: str, die_at: str, worker: str) -> None:
+def _dying(die_at: str) -> Callable[[str], None]:
+    """What is told of each step, and ends the process at one; `STEP#3` means the third time."""
+    wanted, _, times = die_at.partition("#")
+    left = int(times or 1)
+
     def checkpoint(step: str) -> None:
-        if step == die_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+        nonlocal left
+        if step == wanted:
+            left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
         if die_at == TELL_STEPS:
             print(f"{STEP_MARK}{step} {time.time_ns() // 1_000_000}", file=sys.stderr)
 
+    return checkpoint
+
+
+def _bridge(config: str, die_at: str, worker: str) -> None:
+    # The others start sooner without what the bridge brings along.
+    from vetrelay.bridge.post import Trial
+    from vetrelay.bridge.process import Ready
+    from vetrelay.bridge.process import serve as serve_bridge
+    from vetrelay.bridge.sender import Pulse
+
+    def ready(where: Ready) -> None:
+        _tell(offer=str(where.offer), smtp=where.smtp[0], pages=where.pages)
+
+    trial = Trial(
+        checkpoint=_dying(die_at),
+        worker=WORKERS[worker],
+        pulse=Pulse(start_seconds=0.1, look_seconds=0.5),
+        unsafe_private=True,
+    )
+    uvloop.run(serve_bridge(parse_config(Path(config).read_text(), BridgeConfig), ready=ready, trial=trial))
+
+
+def _intake(config: str, die_at: str, worker: str) -> None:
     uvloop.run(
         serve_intake(
             parse_config(Path(config).read_text(), IntakeConfig),
             ready=lambda offer: _tell(offer=str(offer)),
-            checkpoint=checkpoint,
+            checkpoint=_dying(die_at),
             worker=WORKERS[worker],
         )
     )
@@ -155,6 +201,8 @@ def main(what: str, *arguments: str) -> None:
                 _relay(*arguments)
             case "intake":
                 _intake(*arguments)
+            case "bridge":
+                _bridge(*arguments)
     except VetRelayError as stopped:
         print(f"{stopped.sentence} [{stopped.code}]", file=sys.stderr)
         raise SystemExit(1) from stopped

@@ -108,6 +108,60 @@ class IntakeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     types: FileTypes = FileTypes()
 
 
+class BridgeLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the bridge takes from one connection, one address, one letter, and how long it waits."""
+
+    letter_bytes: Positive = 50 * MiB
+    upload_bytes: Positive = 2 * GiB
+    spool_bytes: Positive = 20 * GiB
+    min_free_percent: Annotated[int, Meta(ge=0, le=90)] = 10
+    connections: Positive = 200
+    connections_per_address: Positive = 20
+    recipients: Positive = 20
+    letters_per_session: Positive = 20
+    wrong_recipients: Positive = 5
+    session_seconds: Positive = 900
+    idle_seconds: Positive = 60
+    hook_seconds: Positive = 60
+    parallel_letters: Annotated[int, Meta(ge=1, le=64)] = 4
+
+
+class BridgeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of `vetrelay bridge run`."""
+
+    data: str
+    relay_url: str
+    domain: Annotated[str, Meta(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*$", max_length=200)]
+    hostname: Annotated[str, Meta(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*$", max_length=200)]
+    web_url: Annotated[str, Meta(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
+    code: str | None = None
+    code_file: str | None = None
+    offer_file: str | None = None
+    listen: Annotated[tuple[str, ...], Meta(min_length=1)] = ("127.0.0.1:8425",)
+    web_listen: str = "127.0.0.1:8426"
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    require_tls_from: tuple[str, ...] = ()
+    smarthost: Annotated[str, Meta(pattern=r"^\S+:[0-9]{1,5}$")] | None = None
+    smarthost_user: str | None = None
+    smarthost_password_file: str | None = None
+    smarthost_tls: Literal["verified", "opportunistic", "off"] = "verified"
+    pins: dict[str, Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]] = {}
+    dkim_selector: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,63}$")] = "vetrelay"
+    dkim_key_file: str | None = None
+    resolver: Annotated[str, Meta(pattern=r"^\S+:[0-9]{1,5}$")] | None = None
+    database: str | None = None
+    front_door: Annotated[str, Meta(pattern=r"^[a-z0-9._-]{1,64}$")] = "records"
+    from_name: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
+    bare_line_feeds: Literal["refuse", "normalize"] = "refuse"
+    retry_hours: Annotated[int, Meta(ge=1, le=240)] = 48
+    page_days: Annotated[int, Meta(ge=1, le=90)] = 14
+    wait_seconds: Positive = 25
+    rotate_days: Positive = 7
+    log_json: bool = False
+    limits: BridgeLimits = BridgeLimits()
+
+
 def parse_config(text: str, kind: type[T]) -> T:
     """The settings in a TOML text. Raises Fault `bad_config`, whose facts name the setting that is wrong."""
     try:

@@ -32,11 +32,15 @@ SENTENCES: Mapping[str, str] = {
     # case chain
     "no_bridge": "There is no email bridge here: start one and adopt it first, or it is off already.",
     "no_mail_here": "In this case each sender's own program checks the files, so nothing can come in by email.",
-    "no_mail_address": "That is no email address.",
     "key_wanted": "Letters can be sealed for this address only with its key: approve one first.",
     "whole_domain": "A whole domain can be listed to write to us; letters can be sent only to one address of it.",
     "no_such_correspondent": "Nobody with this address takes part by email here.",
     "no_such_letter": "No letter with this number waits here; it may have been decided already.",
+    "no_mail_address": "That is no email address; it has one @, and no spaces.",
+    "which_letter": "More than one letter begins so; name it by more of its number.",
+    "bridge_silent": "The email bridge has not answered yet; check that it runs, and ask again.",
+    "fingerprint_needed": "A key counts only once its fingerprint was compared; repeat with `--fingerprint`, as its owner reads it to you.",
+    "fingerprint_differs": "This fingerprint is not the key's; compare again by telephone, and approve nothing before.",
     "statement_repeated": "This statement is already in the log; nothing was changed.",
     "wrong_case": "This belongs to another case; nothing was taken over.",
     "wrong_relay": "This was made for, or signed by, another relay; check the address you were given.",
@@ -181,11 +185,24 @@ SENTENCES: Mapping[str, str] = {
     "plaintext_differs": "This file is not the one its sender named, so it is not shown; send it again.",
     "jobs_damaged": "The file check's table of jobs is damaged; move it out of its data folder, files are then checked again.",
     "sandbox_failed": "The file check could not start or failed its self-test, so no file is opened; run `vetrelay doctor`.",
+    # bridge: sealed letters and mail keys
+    "openpgp_absent": "The part that reads and writes OpenPGP is not installed; install VetRelay with the extra `openpgp`.",
+    "smime_absent": "The program `openssl` is not installed, so no S/MIME signature can be checked; install it.",
+    "letter_locked": "This letter's encryption is of a kind that is not read here; ask its sender for PGP/MIME or S/MIME with AES-CBC.",
+    "letter_for_another": "This letter is encrypted to another key; ask its sender to encrypt it to the key of the case's address.",
+    "letter_altered": "This encrypted letter is damaged or was changed on its way; ask its sender to send it again.",
+    "mail_key_unreadable": "This is not one public key for email; ask the clinic for its OpenPGP key or S/MIME certificate.",
+    "mail_key_unusable": "Nothing can be encrypted to this key (expired, revoked, too weak, or not for encryption); ask the clinic for another.",
+    "mail_key_damaged": "The bridge's own key for email cannot be read; restore the bridge's data folder from the backup.",
+    # bridge: the pages for clinics
+    "place_closed": "This case takes no more files here; call the practice.",
+    "place_full": "There is no room for this file now; finish what is under way, try again later, or call the practice.",
     # bridge: spool and tables
     "spool_damaged": "A letter in the email bridge's spool is damaged; it is kept aside, tell whoever runs the bridge.",
     "spool_key": "The email bridge's spool.key is not a key; restore it from the backup, without it no waiting letter can be read.",
     # bridge: the domain name system
     "dns_unanswered": "The domain name system did not answer; the letter waits and is tried again by itself.",
+    "bad_dkim_key": "The key that signs letters cannot be read; name a PEM file with an RSA key in `dkim_key_file`.",
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 import click
 from msgspec import to_builtins
 
+from vetrelay.cli.by_email import case_mail_json, case_mail_lines
 from vetrelay.cli.find import find_case, find_party, name_of, waiting
 from vetrelay.cli.home import with_end
 from vetrelay.cli.reading import freshest
@@ -14,6 +15,7 @@ from vetrelay.cli.terminal import Line, answer_json, answer_lines, as_table, pri
 from vetrelay.cli.words import KINDS, ROLES, count, local
 from vetrelay.client.end import End
 from vetrelay.client.journal import CaseRow
+from vetrelay.client.mail import MailState, mail_state
 from vetrelay.client.names import card_of, title_of
 from vetrelay.client.thread import Thread, read_thread
 from vetrelay.errors import SENTENCES, Refusal
@@ -108,13 +110,14 @@ async def show(end: End, case: str, *, as_json: bool) -> None:
     """
     thread = read_thread(end, (found := find_case(end, case)), await freshest(end, found))
     blocked = end.journal.case(found).blocked
+    mail = mail_state(end, found, thread.followed)
     if as_json:
-        answer_json(_shown(thread, blocked))
+        answer_json(_shown(thread, mail, blocked))
     else:
-        answer_lines(_lines(end, thread, blocked))
+        answer_lines(_lines(end, thread, mail, blocked))
 
 
-def _shown(thread: Thread, blocked: str | None) -> dict[str, Any]:
+def _shown(thread: Thread, mail: MailState, blocked: str | None) -> dict[str, Any]:
     roster = thread.followed.roster
     return {
         "case": thread.case,
@@ -125,6 +128,8 @@ def _shown(thread: Thread, blocked: str | None) -> dict[str, Any]:
         "inspection": roster.policy.inspection if roster.policy else None,
         "parties": [_party(thread, party) for party in roster.members],
         "file_checks": [_party(thread, intake) for intake in roster.intakes],
+        "bridges": [_party(thread, bridge) for bridge in roster.bridging],
+        "mail": case_mail_json(mail),
         "invitations": [
             {"role": invitation.role, "by": invitation.party, "until_ms": invitation.until_ms}
             for invitation in roster.invitations.values()
@@ -159,7 +164,7 @@ def _party(thread: Thread, party: PartyId) -> dict[str, Any]:
     }
 
 
-def _lines(end: End, thread: Thread, blocked: str | None) -> Iterator[Line]:
+def _lines(end: End, thread: Thread, mail: MailState, blocked: str | None) -> Iterator[Line]:
     roster = thread.followed.roster
     yield Line(text=printable(thread.title), style="title")
     if about := _about(thread.patient):
@@ -171,6 +176,9 @@ def _lines(end: End, thread: Thread, blocked: str | None) -> Iterator[Line]:
     yield Line(text="who can read this", style="title")
     for member in roster.active():
         yield from _party_lines(end, thread, member.party)
+    for bridge in roster.bridging:
+        yield Line(text=f"email bridge  fingerprint {fingerprint(bridge)}", indent=2)
+    yield from case_mail_lines(mail)
     door = waiting(thread)
     if door:
         yield Line()

@@ -16,7 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from vetrelay.cli.demo_files import NOTE_TO_VET, send_records
+from vetrelay.cli.demo_mail import WORDS, by_email, settings_for
 from vetrelay.cli.demo_pictures import Secrets, make_photos, metadata_left
+from vetrelay.cli.demo_post import PostOffice, post_office
 from vetrelay.cli.demo_records import RecordSecrets
 from vetrelay.cli.demo_stage import Demo, checked_files, end_gateway, start_gateway
 
@@ -39,6 +41,7 @@ CANARIES: Final = (
     *("have seen him", "half of his", "slept under", "stepped on", "Temperature 39", "Should we come", "keep Bramb"),
     *("rinse the", "Dr. Oleander", "limps since", "spot with", "gave no", "Prior Author Canary", "script-canary-7"),
     *("PRIVATE-CANARY-9", "+52.5211+013.4099/", "earlier clinic", "left front paw"),
+    *WORDS,
 )
 CANARIES_IN_RECORDS: Final = RecordSecrets(
     author="Prior Author Canary", script="script-canary-7", private_tag="PRIVATE-CANARY-9", place="+52.5211+013.4099/"
@@ -100,13 +103,13 @@ def check_photos(demo: Demo, case: str, entry: dict[str, Any], photos: list[Path
     demo.hold("every photo is upright", true=bool(saved) and upright)
 
 
-def answer(demo: Demo, case: str) -> None:
+def answer(demo: Demo, case: str, before: list[str]) -> None:
     """The veterinarian answers, the owner reads."""
     demo.run("vet", "send", case, "--text", ANSWER)
     demo.run("owner", "receive", "--wait", "5")
     thread = demo.json("owner", "read", case)
-    texts = [entry["text"] for entry in thread.get("entries", [])]
-    demo.hold("the owner reads the answer, word for word", true=texts == [TEXT, NOTE_TO_VET, ANSWER])
+    texts = [(entry["text"] or "").strip() for entry in thread.get("entries", [])]
+    demo.hold("the owner reads it all, word for word", true=texts == [said.strip() for said in (*before, ANSWER)])
     for who in ("owner", "vet"):
         verified = demo.json(who, "verify", case)
         demo.hold(f"{who}: every signature, link and seal verifies from scratch", true=verified.get("problems") == [])
@@ -163,13 +166,15 @@ def stay(demo: Demo) -> None:
         demo.console.print("stopping …")
 
 
-def play(demo: Demo) -> None:
+def play(demo: Demo, office: PostOffice) -> None:
     """The whole story, with every claim checked."""
-    case = set_up(demo, start_gateway(demo))
+    ready = start_gateway(demo, mail_settings=settings_for(office))
+    case = set_up(demo, ready)
     photos, entry = send_photos(demo, case)
     check_photos(demo, case, entry, photos)
     send_records(demo, case, CANARIES_IN_RECORDS)
-    answer(demo, case)
+    said = by_email(demo, case, ready, office, CANARIES_IN_RECORDS)
+    answer(demo, case, [TEXT, NOTE_TO_VET, *said])
     show(demo, case, entry)
     words, found, searched = search_gateway(demo)
     demo.hold(
@@ -191,9 +196,10 @@ def main(*, check: bool, folder: Path | None) -> None:
     os.environ.pop("VETRELAY_HOME", None)
     demo = Demo(folder=place, console=Console(width=None if sys.stdout.isatty() else 140, highlight=False))
     try:
-        play(demo)
-        if not check:
-            stay(demo)
+        with post_office() as office:
+            play(demo, office)
+            if not check:
+                stay(demo)
     finally:
         end_gateway(demo)
     if demo.failures:

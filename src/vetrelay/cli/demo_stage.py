@@ -12,9 +12,12 @@ from typing import Any, Final
 import click
 from rich.console import Console
 
+from vetrelay.cli.ready import BRIDGE_FILE, prepare
+
 READY_SECONDS: Final = 90
 VERDICT_SECONDS: Final = 120
 MOST_SHOWN_CHARS: Final = 34
+FREE_PORTS: Final = ("--listen", "127.0.0.1:0", "--smtp", "127.0.0.1:0")
 
 
 @dataclass
@@ -62,12 +65,16 @@ def _shown(word: str) -> str:
     return f"'{short}'" if " " in word else short
 
 
-def start_gateway(demo: Demo) -> dict[str, Any]:
-    """`vetrelay up` in the demo's folder, until it is ready."""
+def start_gateway(demo: Demo, *, mail_settings: str) -> dict[str, Any]:
+    """`vetrelay up` in the demo's folder, until it is ready; `mail_settings` is what its operator adds to bridge.toml."""
     data = demo.folder / "gateway"
+    data.mkdir(mode=0o700)
+    prepare(data)
+    with (data / BRIDGE_FILE).open("a") as settings:
+        settings.write(mail_settings)
     log = (demo.folder / "gateway.log").open("wb")
     demo.gateway = subprocess.Popen(  # noqa: S603  # our own program
-        [sys.executable, "-m", "vetrelay.cli.main", "up", "--data", str(data), "--listen", "127.0.0.1:0"],
+        [sys.executable, "-m", "vetrelay.cli.main", "up", "--data", str(data), *FREE_PORTS],
         stdout=log,
         stderr=log,
     )

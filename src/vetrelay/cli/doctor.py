@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 from vetrelay.cli.checkup import Check, clock, disk, relay_ready, sandbox
+from vetrelay.cli.doctor_mail import mail
 from vetrelay.cli.home import current_run, end_of, now_ms, own_keyring, replace_address
-from vetrelay.cli.run import EndCommand, Run
+from vetrelay.cli.run import EndGroup, Run, run_options
 from vetrelay.cli.terminal import Exit, Line, Style, answer_json, answer_lines
 from vetrelay.cli.upload_check import upload_progress
 from vetrelay.client.api import connect
@@ -18,22 +20,40 @@ from vetrelay.errors import VetRelayError
 STYLES: dict[str, Style] = {"ok": "good", "warn": "warn", "bad": "bad"}
 
 
-@click.command(cls=EndCommand)
+class _Doctor(EndGroup):
+    """A command with an address that need not be named, and others below it: the first word that is theirs calls them."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(run_options(hidden=True))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The arguments; before a command below, a place is left for the address that is not named."""
+        below = bool(args) and args[0] in self.commands
+        ctx.allow_interspersed_args = not below  # else what follows the address would be taken for a command
+        return super().parse_args(ctx, ["", *args] if below else args)
+
+
+@click.group(cls=_Doctor, invoke_without_command=True)
 @click.argument("url", required=False)
 @click.option(
     "--data", type=click.Path(path_type=Path, file_okay=False, exists=True), help="A folder whose disk to check."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def doctor(url: str | None, *, data: Path | None, as_json: bool) -> int:
+@click.pass_context
+def doctor(context: click.Context, url: str | None, *, data: Path | None, as_json: bool) -> int:
     """Check this machine, and a gateway through its public address.
 
     With a home that takes part in a case there, it also proves that no proxy on the way holds uploads back. Ends with
     code 1 when something is bad.
 
     \b
-    Example:
+    Examples:
       vetrelay doctor https://messages.example-clinic.test
+      vetrelay doctor mail --config /etc/vetrelay/bridge.toml
     """
+    if context.invoked_subcommand is not None:
+        return Exit.OK
     checks = asyncio.run(_all(current_run(), url, data))
     if as_json:
         shown = [{"check": one.name, "verdict": one.verdict, "what": one.what, "to_do": one.mend} for one in checks]
@@ -41,6 +61,9 @@ def doctor(url: str | None, *, data: Path | None, as_json: bool) -> int:
     else:
         answer_lines(line for one in checks for line in _lines(one))
     return Exit.FAULT if any(one.verdict == "bad" for one in checks) else Exit.OK
+
+
+doctor.add_command(mail)
 
 
 def _lines(check: Check) -> list[Line]:

@@ -96,6 +96,7 @@ STATEMENTS: Final = {
     "policy": "changes what the case has decided",
     "close": "closes the case",
     "reopen": "reopens the case",
+    "bridge": "lets an email bridge in, or puts it out",
 }
 """Statements in words; one that is not here is shown by its own name."""
 

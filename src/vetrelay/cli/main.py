@@ -23,6 +23,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "up": ("up:up", "Run a whole gateway: message server and file check."),
     "relay": ("relay:relay", "Run the message server alone, or look at what it knows."),
     "intake": ("intake:intake", "Run the file check alone."),
+    "bridge": (
+        "bridge:bridge",
+        "Let clinics take part by email: who is written to, what letters wait, the bridge itself.",
+    ),
     "clinic": ("clinic:clinic", "Set up a clinic."),
     "case": ("case:case", "Open, join and close cases; see who can read them."),
     "send": ("message:send", "Send a message with files; prints its id."),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from vetrelay.cli.by_email import composed_words
 from vetrelay.cli.find import find_case
 from vetrelay.cli.home import with_end
 from vetrelay.cli.outbox_words import tell_refusals
@@ -15,7 +16,8 @@ from vetrelay.cli.terminal import Exit, Line, answer, answer_json, answer_lines,
 from vetrelay.cli.words import count, local, problem_sentence, reason_sentence
 from vetrelay.client.end import End
 from vetrelay.client.fetch import NotSaved, Saved, save_attachments
-from vetrelay.client.follow import follow
+from vetrelay.client.follow import Followed, follow, recall
+from vetrelay.client.mail import mail_state
 from vetrelay.client.news import greet_newcomers
 from vetrelay.client.recheck import Recheck, verify_case
 from vetrelay.client.say import say
@@ -57,11 +59,12 @@ async def send(
       vetrelay send 8fK2xQ --text 'The scan of Monday.' /media/disc/
       fortune | vetrelay send - --text -
     """
+    found = find_case(end, case)
     if text == FROM_INPUT:
         if may_ask():
+            _tell_by_email(end, recall(end, found))
             note("type the message; Ctrl-D ends it")
         text = sys.stdin.read().rstrip("\n")
-    found = find_case(end, case)
     patient = read_thread(end, found).patient if files else None  # so that a record of another animal is noted
     hints = Hints(purpose=purpose, full_size=full_size, keep_motion=keep_motion, patient=patient)
     try:
@@ -78,10 +81,18 @@ async def send(
     with suppress(VetRelayError):  # the message is safe; this only spares the next command some work
         await follow(end, found)
         await greet_newcomers(end)
+    _tell_by_email(end, recall(end, found))
     answer(promised.path.rsplit("/", 1)[1])
     end.journal.report(promised.id)  # last: until the person has the answer, the same words are the same wish
     with_files = f" with {count(len(files), 'file')}" if files else ""
     note(f"safe at the clinic's message server{with_files}, {local(receipt.time)}")
+
+
+def _tell_by_email(end: End, followed: Followed) -> None:
+    """Who gets what is said here by email, and how: whoever writes shall know it."""
+    words = composed_words(mail_state(end, followed.case, followed)) if followed.roster.bridging else None
+    if words:
+        note(words)
 
 
 def _tell_unsent(unsent: object) -> None:

@@ -7,10 +7,11 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from vetrelay.cli.settings import relay_config
+from vetrelay.cli.settings import bridge_config, relay_config
 from vetrelay.client.keyring import FILE_NAME as KEYRING_NAME
 from vetrelay.client.keyring import write_durably
 from vetrelay.errors import Refusal
@@ -20,10 +21,18 @@ SOCKET: Final = "unix:relay.sock"
 READY_FILE: Final = "ready.json"
 RELAY_FILE: Final = "relay.toml"
 INTAKE_FILE: Final = "intake.toml"
+BRIDGE_FILE: Final = "bridge.toml"
 OFFER: Final = "offers/intake.json"
+BRIDGE_OFFER: Final = "offers/bridge.json"
 CLINIC_CODE: Final = "clinic.code"
 INTAKE_CODE: Final = "intake.code"
+BRIDGE_CODE: Final = "bridge.code"
+MACHINES: Final = (("intake", INTAKE_CODE), ("bridge", BRIDGE_CODE))
 PLACES_FILE: Final = "listen.json"
+MAIL_PLACES_FILE: Final = "mail.json"
+TRIAL_SMTP: Final = "127.0.0.1:8425"
+TRIAL_PAGES: Final = "127.0.0.1:8426"
+ANY_PORT: Final = "127.0.0.1:0"
 LOCK: Final = "up.lock"
 EVERYWHERE: Final = frozenset({"0.0.0.0", "[::]"})  # noqa: S104  # to tell them from places, not to listen there
 HOME_HOSTS: Final = ("127.0.0.1", "localhost")
@@ -41,6 +50,29 @@ relay_url = "{SOCKET}"
 code_file = "{INTAKE_CODE}"
 offer_file = "{OFFER}"
 """
+BRIDGE_TOML: Final = f"""# Written by `vetrelay up`, yours to change: every key and its reason stand in config/bridge.toml.
+# Relative paths start from this folder. As it stands, letters come and go on this machine alone: good for trying out. For
+# the world: a domain and a name of your own, `listen`, a certificate, a DKIM key, and `web_url` behind a proxy;
+# `vetrelay doctor mail --config bridge.toml` says what is missing.
+data = "bridge"
+relay_url = "{SOCKET}"
+code_file = "{BRIDGE_CODE}"
+offer_file = "{BRIDGE_OFFER}"
+domain = "mail.localhost"
+hostname = "mail.localhost"
+listen = ["{TRIAL_SMTP}"]
+web_listen = "{TRIAL_PAGES}"
+web_url = "http://{TRIAL_PAGES}"
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailPlaces:
+    """Where letters come in, where the bridge's web pages are, and the address of these that stands in letters."""
+
+    smtp: tuple[str, ...]
+    pages: str
+    pages_url: str
 
 
 @contextmanager
@@ -59,14 +91,14 @@ def alone(data: Path) -> Iterator[None]:
 
 def prepare(data: Path) -> None:
     """Settings where there are none, the relay's database brought up to date, and codes for who has yet to enrol."""
-    for name, text in ((RELAY_FILE, RELAY_TOML), (INTAKE_FILE, INTAKE_TOML)):
+    for name, text in ((RELAY_FILE, RELAY_TOML), (INTAKE_FILE, INTAKE_TOML), (BRIDGE_FILE, BRIDGE_TOML)):
         if not (data / name).exists():
             write_durably(data / name, text.encode(), mode=0o640)
     (data / OFFER).parent.mkdir(exist_ok=True)
-    intake_home = data / "intake"
     wanted = [] if _is_unused(data) else [CLINIC_CODE]
-    if not (intake_home / KEYRING_NAME).exists() and not (data / INTAKE_CODE).exists():
-        wanted.append(INTAKE_CODE)
+    for home, code in MACHINES:
+        if not (data / home / KEYRING_NAME).exists() and not (data / code).exists():
+            wanted.append(code)
     if wanted:
         _issue(data, wanted)
 
@@ -110,12 +142,38 @@ def choose_places(data: Path, wanted: Sequence[str]) -> tuple[str, ...]:
     A gateway that comes back under its old port keeps every link and every keyring that names it good.
     """
     places = tuple(wanted) or tuple(place for place in relay_config(data / RELAY_FILE).listen if place != SOCKET)
+    return (*_chosen(data / PLACES_FILE, places), SOCKET)
+
+
+def choose_mail_places(data: Path, smtp: Sequence[str], pages: str | None, *, beside: Sequence[str]) -> MailPlaces:
+    """The same for letters and the bridge's web pages. Where the gateway itself (`beside`) takes a free port, so do they.
+
+    The address that letters name follows the port, unless the settings have one of their own.
+    """
+    settings = bridge_config(data / BRIDGE_FILE)
+    free = any(place.endswith(":0") for place in beside)
+    wanted = tuple(smtp) or ((ANY_PORT,) if free else settings.listen)
+    wanted_pages = pages or (ANY_PORT if free else settings.web_listen)
+    *chosen, page_place = _chosen(data / MAIL_PLACES_FILE, (*wanted, wanted_pages))
+    follows = settings.web_url == f"http://{settings.web_listen}"
+    url = f"http://{_named(page_place)}" if follows else settings.web_url
+    return MailPlaces(smtp=tuple(chosen), pages=page_place, pages_url=url)
+
+
+def _chosen(file: Path, places: Sequence[str]) -> tuple[str, ...]:
     before: list[str] = []
     with suppress(OSError, ValueError):
-        before = json.loads((data / PLACES_FILE).read_text())
-    chosen = tuple(_with_port(place, before) for place in places)
-    write_durably(data / PLACES_FILE, json.dumps(chosen).encode())
-    return (*chosen, SOCKET)
+        before = json.loads(file.read_text())
+    # Each by its own last port; another's, freed by now, could be the next one's.
+    chosen = tuple(_with_port(place, before[number : number + 1]) for number, place in enumerate(places))
+    write_durably(file, json.dumps(chosen).encode())
+    return chosen
+
+
+def _named(place: str) -> str:
+    """A place as somebody on this machine reaches it."""
+    host, _, port = place.rpartition(":")
+    return f"{HOME_HOSTS[0] if host in EVERYWHERE else host}:{port}"
 
 
 def _with_port(place: str, before: Sequence[str]) -> str:
@@ -154,8 +212,7 @@ def origins_of(places: Sequence[str]) -> tuple[str, ...]:
 def public_url(data: Path, places: Sequence[str]) -> str:
     """The address to give to people: the settings' public one, else where it listens first."""
     configured = relay_config(data / RELAY_FILE).origins
-    host, _, port = places[0].rpartition(":")
-    return configured[0] if configured else f"http://{HOME_HOSTS[0] if host in EVERYWHERE else host}:{port}"
+    return configured[0] if configured else f"http://{_named(places[0])}"
 
 
 def is_unnamed(data: Path, places: Sequence[str]) -> bool:
@@ -164,12 +221,14 @@ def is_unnamed(data: Path, places: Sequence[str]) -> bool:
     return everywhere and not relay_config(data / RELAY_FILE).origins
 
 
-def write_ready(data: Path, url: str) -> None:
+def write_ready(data: Path, url: str, mail: MailPlaces) -> None:
     """`ready.json`: whole or not at all."""
     ready = {
         "url": url,
         "clinic_code": (data / CLINIC_CODE).read_text().strip(),
-        "offers": [str((data / OFFER).absolute())],
+        "offers": [str((data / offer).absolute()) for offer in (OFFER, BRIDGE_OFFER)],
+        "smtp": _named(mail.smtp[0]),
+        "mail_pages": mail.pages_url,
     }
     write_durably(data / READY_FILE, json.dumps(ready, indent=2).encode() + b"\n")
 

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from vetrelay.config import IntakeConfig, RelayConfig, parse_config
+from vetrelay.config import BridgeConfig, IntakeConfig, RelayConfig, parse_config
 from vetrelay.errors import Fault
 
 SUPERVISED_VARIABLE: Final = "VETRELAY_SUPERVISED"
@@ -32,6 +32,12 @@ def relay_config(path: Path) -> RelayConfig:
 def intake_config(path: Path) -> IntakeConfig:
     """The settings of an intake, its data folder made absolute. Raises Fault `bad_config`."""
     config = _read(path, IntakeConfig)
+    return msgspec.structs.replace(config, data=str(path.absolute().parent / config.data))
+
+
+def bridge_config(path: Path) -> BridgeConfig:
+    """The settings of an email bridge, its data folder made absolute. Raises Fault `bad_config`."""
+    config = _read(path, BridgeConfig)
     return msgspec.structs.replace(config, data=str(path.absolute().parent / config.data))
 
 

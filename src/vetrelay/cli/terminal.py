@@ -45,7 +45,17 @@ class Exit(IntEnum):
 
 
 NOTHING_THERE: Final = frozenset(
-    {"not_found", "no_such_case", "no_such_envelope", "no_such_party", "no_identity", "no_files", "nobody_waits"}
+    {
+        "not_found",
+        "no_such_case",
+        "no_such_correspondent",
+        "no_such_envelope",
+        "no_such_letter",
+        "no_such_party",
+        "no_identity",
+        "no_files",
+        "nobody_waits",
+    }
 )
 """Refusals that only say that what was asked for is not there."""
 

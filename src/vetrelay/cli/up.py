@@ -1,22 +1,26 @@
-"""`up`: a whole gateway on one machine: message server and file check, as processes of their own, kept running."""
+"""`up`: a whole gateway on one machine: message server, file check and email bridge, as processes of their own, kept running."""
 
 import asyncio
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import click
 
 from vetrelay.cli.ready import (
-    INTAKE_CODE,
+    BRIDGE_FILE,
     INTAKE_FILE,
+    MACHINES,
     READY_FILE,
     RELAY_FILE,
+    MailPlaces,
     alone,
     answers_ready,
+    choose_mail_places,
     choose_places,
     drop_ready,
     is_unnamed,
@@ -43,20 +47,29 @@ PROGRAM: Final = (sys.executable, "-m", "vetrelay.cli.main")
     metavar="HOST:PORT",
     help="Where to listen, one or several (default 127.0.0.1:8440); port 0 means a free one.",
 )
-def up(*, data: Path, listen: tuple[str, ...]) -> None:
-    """Run a whole gateway: message server and file check.
+@click.option(
+    "--smtp",
+    multiple=True,
+    metavar="HOST:PORT",
+    help="Where letters come in, one or several (default 127.0.0.1:8425, or a free port where --listen has one).",
+)
+@click.option("--pages", metavar="HOST:PORT", help="Where the email bridge's web pages are (default 127.0.0.1:8426).")
+def up(*, data: Path, listen: tuple[str, ...], smtp: tuple[str, ...], pages: str | None) -> None:
+    """Run a whole gateway: message server, file check and email bridge.
 
     When it is ready it prints one line with its address, and writes DIR/ready.json with the address, a one-time code for
-    a clinic, and the offers of its machines. It runs until it is told to stop (SIGTERM, Ctrl-C).
+    a clinic, the offers of its machines, and where letters come in. It runs until it is told to stop (SIGTERM, Ctrl-C).
 
     \b
-    Example:
+    Examples:
       vetrelay up --data /srv/vetrelay --listen 127.0.0.1:8440
+      vetrelay up --data /srv/vetrelay --listen 127.0.0.1:8440 --smtp 0.0.0.0:25
     """
     folder = data.absolute()
     with alone(folder):
         drop_ready(folder)
         prepare(folder)
+        mail = choose_mail_places(folder, smtp, pages, beside=listen)
         places = choose_places(folder, listen)
         if is_unnamed(folder, places):
             note(
@@ -64,30 +77,47 @@ def up(*, data: Path, listen: tuple[str, ...]) -> None:
             )
         os.chdir(folder)
         try:
-            asyncio.run(_run(folder, places))
+            asyncio.run(_run(folder, places, mail))
         finally:
             drop_ready(folder)
 
 
-def _children(folder: Path, places: Sequence[str]) -> tuple[Child, Child]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """The gateway's programs."""
+
+    relay: Child
+    intake: Child
+    bridge: Child
+
+    @property
+    def all(self) -> tuple[Child, ...]:
+        return self.relay, self.intake, self.bridge
+
+
+def _parts(folder: Path, places: Sequence[str], mail: MailPlaces) -> _Parts:
     where = [word for place in places for word in ("--listen", place)]
     known_as = [word for origin in origins_of(places) for word in ("--origin", origin)]
-    relay = Child(
-        name="message server",
-        command=(*PROGRAM, "relay", "--config", RELAY_FILE, *where, *known_as),
-        folder=folder,
-    )
-    intake = Child(name="file check", command=(*PROGRAM, "intake", "--config", INTAKE_FILE), folder=folder)
-    return relay, intake
+    letters = [word for place in mail.smtp for word in ("--listen", place)]
+    commands = {
+        "message server": ("relay", "--config", RELAY_FILE, *where, *known_as),
+        "file check": ("intake", "--config", INTAKE_FILE),
+        "email bridge": (
+            *("bridge", "run", "--config", BRIDGE_FILE, *letters),
+            *("--pages", mail.pages, "--pages-url", mail.pages_url),
+        ),
+    }
+    children = [Child(name=name, command=(*PROGRAM, *words), folder=folder) for name, words in commands.items()]
+    return _Parts(relay=children[0], intake=children[1], bridge=children[2])
 
 
-async def _run(folder: Path, places: Sequence[str]) -> None:
+async def _run(folder: Path, places: Sequence[str], mail: MailPlaces) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    relay, intake = _children(folder, places)
-    running = [asyncio.create_task(keep_running(child, stopping)) for child in (relay, intake)]
-    coming = asyncio.create_task(_say_when_ready(folder, places, relay, intake))
+    parts = _parts(folder, places, mail)
+    running = [asyncio.create_task(keep_running(child, stopping)) for child in parts.all]
+    coming = asyncio.create_task(_say_when_ready(folder, places, mail, parts))
     try:
         await asyncio.wait({*running, coming}, return_when=asyncio.FIRST_COMPLETED)
         if coming.done() and not coming.exception():
@@ -102,14 +132,16 @@ async def _run(folder: Path, places: Sequence[str]) -> None:
     note("stopped")
 
 
-async def _say_when_ready(folder: Path, places: Sequence[str], relay: Child, intake: Child) -> None:
-    await relay.ready.wait()
+async def _say_when_ready(folder: Path, places: Sequence[str], mail: MailPlaces, parts: _Parts) -> None:
+    await parts.relay.ready.wait()
     while not await answers_ready(folder):  # noqa: ASYNC110  # another process tells; there is no event to wait for
         await asyncio.sleep(POLL_SECONDS)
-    await intake.ready.wait()
-    (folder / INTAKE_CODE).unlink(missing_ok=True)  # used; the file check has its keys now
+    await parts.intake.ready.wait()
+    await parts.bridge.ready.wait()
+    for _, code in MACHINES:
+        (folder / code).unlink(missing_ok=True)  # used; the machines have their keys now
     url = public_url(folder, places)
-    write_ready(folder, url)
+    write_ready(folder, url, mail)
     answer(f"ready {url}")
     sys.stdout.flush()
     note(f"how to go on: {folder / READY_FILE}")

@@ -24,7 +24,7 @@ class Job(IntEnum):
     """What a jail may be asked to do.
 
     INSPECT: one file. MEMBER: one member of a pack, inflated. SHEET: a contact sheet of pictures
-    that were made. PROBE and SAMPLE: the self-test's.
+    that were made. LETTER: a whole letter, read as a value. PROBE and SAMPLE: the self-test's.
     """
 
     INSPECT = 1
@@ -32,6 +32,7 @@ class Job(IntEnum):
     SAMPLE = 3
     MEMBER = 4
     SHEET = 5
+    LETTER = 6
 
 
 class Exit(IntEnum):
@@ -47,7 +48,7 @@ class Request:
     """One job.
 
     `size_bytes` is the file's true size; the content handed over may be only its head. `argument` is the number of a
-    sample. A member was packed by `method` (0 stored, 8 deflated) from `plain_bytes` with this `crc` (ZIP's CRC-32).
+    sample, or how many files a letter may have. A member was packed by `method` (0 stored, 8 deflated) from `plain_bytes` with this `crc` (ZIP's CRC-32).
     """
 
     job: int

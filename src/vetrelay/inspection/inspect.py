@@ -119,6 +119,13 @@ class Inspector:
         finding = await self._found(_source(content), name, declared, Place(), wishes, sink)
         return bundled(finding, most=wishes.most_records)
 
+    async def run(self, request: Request, source: Source) -> Ending:
+        """A job that is no inspection (a letter that is read), in its turn, over the whole of this content.
+
+        Raises Unfit(JAIL_LOST) where its jail was lost twice, Fault where none can be had.
+        """
+        return await self._run("all", request, source, budget=None)
+
     async def _found(
         self,
         source: Source,

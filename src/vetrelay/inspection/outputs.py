@@ -40,7 +40,7 @@ def is_sound(untrusted: Content, kind: Kind, *, width_px: int, height_px: int) -
     if kind in _OUTLINES:
         return _is_bare(untrusted, kind, width_px=width_px, height_px=height_px)
     if kind in _WRITINGS:
-        return _is_plain(bytes(untrusted))
+        return is_plain(bytes(untrusted))
     return sniff.kind_of(untrusted) is kind
 
 
@@ -63,7 +63,7 @@ def _is_bare(untrusted: Content, kind: Kind, *, width_px: int, height_px: int) -
     return outline.bare and (outline.width_px, outline.height_px) == (width_px, height_px)
 
 
-def _is_plain(untrusted: bytes) -> bool:
+def is_plain(untrusted: bytes) -> bool:
     """Whether a text is UTF-8 with no unseen sign but tab and line feed.
 
     Looked at byte by byte and in steps: sign by sign, a large one would keep its reader for seconds.

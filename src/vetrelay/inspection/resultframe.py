@@ -12,24 +12,21 @@ is its head, its name, its media type and its content.
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
-from typing import Any
 
+from vetrelay.inspection.framereader import MAX_NOTES, FrameReader, cut, encode_notes
 from vetrelay.inspection.frames import Garbled
 from vetrelay.inspection.kinds import KINDS, Family, Kind
-from vetrelay.inspection.notes import Note
 from vetrelay.inspection.policy import MAX_PIXELS, MAX_SIDE_PX, MiB
 from vetrelay.inspection.result import CaptureTime, Patient, RawOutput, RawPart, Result, Role, Series
 from vetrelay.inspection.words import JAIL_ENDS, Reason, Verdict
 
 MAX_OUTPUTS = 64  # 50 pages of a TIFF, and a preview
 MAX_PARTS = 200
-MAX_NOTES = 32
 SHORT_TEXT_BYTES = 64
 NAME_BYTES = 255
 MEDIA_TYPE_BYTES = 100
 
 _HEAD = struct.Struct("<4sBBIIIQHBBBBBhBBB")
-_NOTE = struct.Struct("<BI")
 _OUTPUT = struct.Struct("<BBIIQ")
 _PART = struct.Struct("<BBQ")
 _COUNTS = struct.Struct("<HH")
@@ -89,74 +86,33 @@ def encode_result(result: Result) -> list[bytes]:
         result.patient is not None,
         result.series is not None,
     )
-    said = [_NOTE.pack(note, count) for note, count in sorted(result.notes.items())]
+    said = encode_notes(result.notes)
     texts = [_short(text) for facts in (result.patient, result.series) if facts is not None for text in astuple(facts)]
-    written = [b"".join((head, *said, *texts, _COUNTS.pack(len(result.outputs), len(result.parts))))]
+    written = [b"".join((head, said, *texts, _COUNTS.pack(len(result.outputs), len(result.parts))))]
     for made in result.outputs:
         written.append(_OUTPUT.pack(made.role, made.kind, made.width_px, made.height_px, len(made.content)))
         written.append(made.content)
     for part in result.parts:
-        name, media_type = _cut(part.name, NAME_BYTES), _cut(part.media_type, MEDIA_TYPE_BYTES)
+        name, media_type = cut(part.name, NAME_BYTES), cut(part.media_type, MEDIA_TYPE_BYTES)
         written.append(_PART.pack(len(name), len(media_type), len(part.content)) + name + media_type)
         written.append(part.content)
     return written
 
 
-def _cut(text: str, most_bytes: int) -> bytes:
-    """The start of a text in so many bytes of UTF-8, no sign cut in two."""
-    return text.encode("utf-8", "replace")[:most_bytes].decode("utf-8", "ignore").encode("utf-8")
-
-
 def _short(text: str) -> bytes:
-    raw = _cut(text, SHORT_TEXT_BYTES)
+    raw = cut(text, SHORT_TEXT_BYTES)
     return bytes([len(raw)]) + raw
-
-
-class _Reader:
-    """Takes one piece after the other from untrusted bytes. Raises Garbled where they end too early."""
-
-    def __init__(self, untrusted: bytes | memoryview) -> None:
-        self._untrusted = memoryview(untrusted)
-        self._position = 0
-
-    def numbers(self, layout: struct.Struct) -> tuple[Any, ...]:
-        return layout.unpack(self.bytes(layout.size))
-
-    def bytes(self, size_bytes: int) -> bytes:
-        taken = bytes(self._untrusted[self._position : self._position + size_bytes])
-        if len(taken) != size_bytes:
-            raise Garbled
-        self._position += size_bytes
-        return taken
-
-    def text(self, size_bytes: int) -> str:
-        try:
-            return self.bytes(size_bytes).decode("utf-8")
-        except UnicodeDecodeError:
-            raise Garbled from None
-
-    def short_text(self) -> str:
-        (size_bytes,) = self.bytes(1)
-        if size_bytes > SHORT_TEXT_BYTES:
-            raise Garbled
-        return self.text(size_bytes)
-
-    def end(self) -> None:
-        if self._position != len(self._untrusted):
-            raise Garbled
 
 
 def decode_result(untrusted: bytes | memoryview) -> Result:
     """A checked result. Raises Garbled for everything that an honest job cannot have written."""
-    reader = _Reader(untrusted)
+    reader = FrameReader(untrusted)
     magic, kind, reason, width_px, height_px, items, duration_ms, *when, offset, notes, has_patient, has_series = (
         reader.numbers(_HEAD)
     )
     if magic != _MAGIC or notes > MAX_NOTES or has_patient > 1 or has_series > 1 or duration_ms > _MAX_DURATION_MS:
         raise Garbled
-    told = dict(_note(reader) for _ in range(notes))
-    if list(told) != sorted(told) or len(told) != notes:
-        raise Garbled
+    told = reader.notes(notes)
     patient = Patient(**_texts(reader, Patient)) if has_patient else None
     series = Series(**_texts(reader, Series)) if has_series else None
     output_count, part_count = reader.numbers(_COUNTS)
@@ -201,19 +157,8 @@ def _check_whole(result: Result) -> None:
         raise Garbled
 
 
-def _note(reader: _Reader) -> tuple[Note, int]:
-    code, count = reader.numbers(_NOTE)
-    try:
-        note = Note(code)
-    except ValueError:
-        raise Garbled from None
-    if count < 1:
-        raise Garbled
-    return note, count
-
-
-def _texts(reader: _Reader, of: type[Patient | Series]) -> dict[str, str]:
-    return {field.name: reader.short_text() for field in fields(of)}
+def _texts(reader: FrameReader, of: type[Patient | Series]) -> dict[str, str]:
+    return {field.name: reader.text_of_one_byte(SHORT_TEXT_BYTES) for field in fields(of)}
 
 
 def _kind(untrusted_kind: int) -> Kind:
@@ -260,7 +205,7 @@ def _captured(untrusted_when: Sequence[int], untrusted_offset: int) -> CaptureTi
     return taken
 
 
-def _output(reader: _Reader) -> RawOutput:
+def _output(reader: FrameReader) -> RawOutput:
     role, kind, width_px, height_px, size_bytes = reader.numbers(_OUTPUT)
     if kind not in MADE_KINDS or not size_bytes:
         raise Garbled
@@ -281,7 +226,7 @@ def _output(reader: _Reader) -> RawOutput:
     )
 
 
-def _part(reader: _Reader) -> RawPart:
+def _part(reader: FrameReader) -> RawPart:
     name_bytes, media_type_bytes, size_bytes = reader.numbers(_PART)
     if media_type_bytes > MEDIA_TYPE_BYTES:
         raise Garbled

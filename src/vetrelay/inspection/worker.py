@@ -16,9 +16,23 @@ from typing import Protocol
 from vetrelay.inspection import policy, second_opinion, sniff, zygote
 from vetrelay.inspection.ask import Ask
 from vetrelay.inspection.contact import decode_pictures
-from vetrelay.inspection.formats import dicom, image, mail, member, office, pdf, recording, rtf, sheet, text, tnef
+from vetrelay.inspection.formats import (
+    dicom,
+    image,
+    mail,
+    member,
+    office,
+    pdf,
+    recording,
+    rtf,
+    sheet,
+    text,
+    tnef,
+    wholeletter,
+)
 from vetrelay.inspection.frames import Job, inspecting
 from vetrelay.inspection.kinds import KINDS, Kind
+from vetrelay.inspection.letterframe import encode_letter, encode_refusal
 from vetrelay.inspection.outlines.outline import Content
 from vetrelay.inspection.result import Result
 from vetrelay.inspection.resultframe import encode_result
@@ -152,6 +166,14 @@ def draw(task: zygote.Task) -> Result:
     return Result(kind=Kind.JPEG, width_px=made.width_px, height_px=made.height_px, outputs=(made,))
 
 
+def read_letter(task: zygote.Task) -> Iterable[bytes]:
+    """A whole letter as a value, or why it is not opened."""
+    try:
+        return encode_letter(*wholeletter.read(task.content, most=task.request.argument))
+    except Unfit as unfit:
+        return encode_refusal(unfit.reason)
+
+
 def probe() -> bytes:
     """One byte per thing that must be impossible here: 1 if it failed as it should, 0 if the jail let it pass."""
     attempts: tuple[Callable[[], object], ...] = (
@@ -180,6 +202,8 @@ def prepare(load: str) -> Tools:
         codecs.lookup(name)
     member.prepare()
     sheet.prepare()
+    if load == "all":
+        wholeletter.prepare()
     chosen = FORMATS[load]
     for one in chosen:
         one.opens.prepare()
@@ -220,6 +244,7 @@ def jobs_with(tools: Tools) -> Mapping[int, zygote.JobFunction]:
     return {
         Job.INSPECT: inspect_job,
         Job.MEMBER: take_out,
+        Job.LETTER: read_letter,
         Job.SHEET: lambda task: encode_result(draw(task)),
         Job.PROBE: lambda _task: [probe()],
         Job.SAMPLE: lambda task: tools.proofs[task.request.argument : task.request.argument + 1],

@@ -1,94 +1,107 @@
 """A letter taken apart at its boundaries: a tree of parts, each with its fields and the range of its body.
 
 The standard library's own MIME parser nests as deep as the letter says and looks at each line once per level; here
-depth, parts and fields are counted before anything is built (RFC 2045 and 2046 say what a boundary is). Its header
-parser reads the fields, of which no more than 64 KiB are handed to it.
+depth, parts and fields are counted before anything is built (RFC 2045 and 2046 say what a boundary is).
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from email.message import Message
-from email.parser import BytesHeaderParser
 
+from vetrelay.inspection.formats.letterfields import Fields, fields_of
 from vetrelay.inspection.outlines.outline import Content
 from vetrelay.inspection.words import Reason, Unfit
 
 MAX_DEPTH = 20
-MAX_FIELDS_BYTES = 256 * 1024
-MAX_FIELDS = 1000
 # Lines that begin like a boundary and are none; a sound letter has next to none of them.
 _MAX_MISSES = 10_000
 _LONGEST_LINE_END_BYTES = 80
-_BLANK_LINE = re.compile(rb"\r?\n\r?\n|\A\r?\n")
 _REST_OF_BOUNDARY = re.compile(rb"(--)?[ \t]*(?:\r?\n|\r|\Z)")
+_BOUNDARY_LINE = re.compile(rb"(?m)^--([!-~]{1,70})\r?$")
+_TOP_BYTES = 2048
+_LETTER = "message/rfc822"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One part: its fields, where its body begins and ends in the letter, and the parts in it if it is made of parts."""
+    """One part: its fields, where it, its body and its end stand in the letter, and the parts that it is made of.
 
-    fields: "Message[str, str]"
+    `outside`: what stands before the first of them and behind the last, which no program shows.
+    """
+
+    fields: Fields
+    start: int
     begin: int
     end: int
     depth: int
     within: "list[Part]" = field(default_factory=list)
+    outside: list[tuple[int, int]] = field(default_factory=list)
 
     @property
     def media_type(self) -> str:
-        """Its declared type, in small letters; text/plain where none is declared."""
-        return self.fields.get_content_type()
+        """Its declared type, in small letters; where none is declared text/plain, in a digest a letter."""
+        return self.fields.media_type
 
 
-def take_apart(content: Content, *, most_parts: int) -> Part:
+def take_apart(content: Content, *, most_parts: int, most_depth: int = MAX_DEPTH) -> Part:
     """The letter as a tree. Raises Unfit: DAMAGED (its fields are endless), LETTER_TOO_DEEP, LETTER_TOO_MANY_PARTS."""
-    whole = _part(content, 0, len(content), 0)
+    whole = _part(content, 0, len(content), depth=0, default="text/plain")
     open_parts = [whole]
     count = 1
     while open_parts:
         part = open_parts.pop()
-        boundary = _boundary(part)
+        boundary = _boundary(content, part)
         if boundary is None:
             continue
         for begin, end in _ranges(content, part, boundary):
             count += 1
             if count > most_parts:
                 raise Unfit(Reason.LETTER_TOO_MANY_PARTS)
-            if part.depth == MAX_DEPTH:
+            if part.depth == most_depth:
                 raise Unfit(Reason.LETTER_TOO_DEEP)
-            part.within.append(_part(content, begin, end, part.depth + 1))
+            default = _LETTER if part.media_type == "multipart/digest" else "text/plain"
+            part.within.append(_part(content, begin, end, depth=part.depth + 1, default=default))
         open_parts.extend(part.within)
     return whole
 
 
-def _part(content: Content, begin: int, end: int, depth: int) -> Part:
-    head = bytes(content[begin : min(end, begin + MAX_FIELDS_BYTES)])
-    blank = _BLANK_LINE.search(head)
-    if blank is None and end - begin > len(head):
-        raise Unfit(Reason.DAMAGED)
-    raw_fields = head if blank is None else head[: blank.start()]
-    if raw_fields.count(b"\n") > MAX_FIELDS:
-        raise Unfit(Reason.DAMAGED)
-    body = end if blank is None else begin + blank.end()
-    return Part(fields=BytesHeaderParser().parsebytes(raw_fields + b"\n\n"), begin=body, end=end, depth=depth)
+def _part(content: Content, start: int, end: int, *, depth: int, default: str) -> Part:
+    fields, begin = fields_of(content, start, end, default_type=default)
+    return Part(fields=fields, start=start, begin=begin, end=end, depth=depth)
 
 
-def _boundary(part: Part) -> bytes | None:
+def _boundary(content: Content, part: Part) -> bytes | None:
     """What separates the parts of a part; None where it is not made of parts."""
-    if part.fields.get_content_maintype() != "multipart":
+    if not part.media_type.startswith("multipart/"):
         return None
-    boundary = part.fields.get_boundary()
-    return None if not boundary else boundary.encode("ascii", "surrogateescape")[:_LONGEST_LINE_END_BYTES]
+    boundary = part.fields.parameter("boundary").rstrip()
+    if not boundary:
+        return _guessed_boundary(content, part)
+    written = boundary.encode("utf-8", "replace")[:_LONGEST_LINE_END_BYTES]
+    if not boundary.isascii() and content.find(b"--" + written, part.begin, part.end) < 0:
+        return boundary.encode("cp1252", "replace")[:_LONGEST_LINE_END_BYTES]
+    return written
+
+
+def _guessed_boundary(content: Content, part: Part) -> bytes | None:
+    """What must have been the boundary where none is said: a line near the top that an end is made of."""
+    found = _BOUNDARY_LINE.search(bytes(content[part.begin : min(part.end, part.begin + _TOP_BYTES)]))
+    if found is None or content.find(b"\n--" + found[1] + b"--", part.begin, part.end) < 0:
+        return None
+    return found[1]
 
 
 def _ranges(content: Content, part: Part, boundary: bytes) -> Iterator[tuple[int, int]]:
     """Where the parts begin and end. The line end before a boundary belongs to it; a last one may be missing."""
     open_since: int | None = None
     for start, after, is_last in _boundaries(content, part, b"--" + boundary):
-        if open_since is not None:
+        if open_since is None:
+            part.outside.append((part.begin, start))
+        else:
             yield open_since, max(open_since, _without_line_end(content, start))
         open_since = after
         if is_last:
+            part.outside.append((after, part.end))
             return
     if open_since is not None:
         yield open_since, part.end

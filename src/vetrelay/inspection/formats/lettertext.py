@@ -31,6 +31,10 @@ _NOT_OF_TEXT = frozenset(
         "raw_unicode_escape",
     }
 )
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
+# So many signs that base64 has not, and one in twenty.
+_FEWEST_STRANGE, _STRANGE_OF = 3, 20
 _OF_ANOTHER_SYSTEM = frozenset({"mbcs", "oem"})
 
 
@@ -68,9 +72,15 @@ def transferred(body: bytes, encoding: str) -> bytes:
 
 
 def _from_base64(body: bytes) -> bytes:
-    kept = body.translate(
-        None, bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
-    )
+    """Block by block, as several may stand behind one another. What is plainly not base64 was never packed."""
+    strange = len(b" ".join(body.split(b"\n")).strip().translate(None, _BASE64 + b"\r="))
+    if strange >= _FEWEST_STRANGE and strange * _STRANGE_OF > len(body):
+        return body
+    return b"".join(_block(block) for block in body.split(b"=") if block.strip())
+
+
+def _block(block: bytes) -> bytes:
+    kept = block.translate(None, _NOT_BASE64)
     kept = kept[: len(kept) - 1] if len(kept) % 4 == 1 else kept
     return binascii.a2b_base64(kept + b"=" * (-len(kept) % 4))
 
@@ -92,6 +102,9 @@ def _from_uuencode(body: bytes) -> bytes:
 def body_text(body: bytes, charset: str, tally: Tally) -> str:
     """A body as text, by its declared encoding if that is known and fits, else by what fits."""
     info = _codec(charset)
+    if info in {None, _CODECS["utf_8"]} and (text := _mostly_utf_8(body)):
+        tally.add(Note.LETTERS_GUESSED)
+        return marks.with_line_feeds(text)
     for tried in (info, _CODECS["utf_8"], _CODECS["cp1252"]):
         if tried is None:
             continue
@@ -104,6 +117,14 @@ def body_text(body: bytes, charset: str, tally: Tally) -> str:
         return marks.with_line_feeds(text)
     tally.add(Note.LETTERS_GUESSED)
     return marks.with_line_feeds(body.decode("latin-1"))
+
+
+def _mostly_utf_8(body: bytes) -> str:
+    """A body that is UTF-8 but for a sign here and there, or was cut in one; empty for one that is all of it, or none."""
+    text = body.decode("utf-8", "replace")
+    wrong = text.count("\ufffd")
+    right = len(text) - len(text.encode("ascii", "ignore")) - wrong
+    return text if wrong and right >= wrong else ""
 
 
 def _codec(charset: str) -> codecs.CodecInfo | None:
@@ -121,9 +142,12 @@ def field_text(raw: object) -> str:
         for piece, charset in decode_header(" ".join(text.split())):
             if isinstance(piece, str):
                 pieces.append(piece)
+            elif charset is None:
+                # Beside encoded words, the standard library writes what is not Latin 1 in escapes.
+                pieces.append(piece.decode("raw_unicode_escape"))
             else:
-                pieces.append(body_text(piece, charset or "raw", Tally()))
+                pieces.append(body_text(piece, charset, Tally()))
     except (HeaderParseError, binascii.Error, ValueError):
         pieces = [text]
     shown, _ = marks.with_marks(" ".join("".join(pieces).split()))
-    return shown
+    return shown.encode("utf-8", "replace").decode()

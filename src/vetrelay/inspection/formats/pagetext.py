@@ -5,10 +5,12 @@ It is cleaned by nh3 before its tags are read, so that what reads them meets onl
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from html.parser import HTMLParser
 
 import nh3
 
+from vetrelay.inspection.formats import lettertext
 from vetrelay.inspection.formats.tally import Tally
 from vetrelay.inspection.notes import Note
 from vetrelay.inspection.words import Reason, Unfit
@@ -104,6 +106,10 @@ _OWN_LINE = frozenset(
     }
 )
 _PICTURE_WITHIN = re.compile(r"data:image/[^\s\"'<>()]{1,}")
+_PICTURE_IN_BASE64 = re.compile(
+    r"data:image/(png|jpeg|gif|webp|bmp|tiff)(?:;[\w=.-]{1,60}){0,3};base64,([A-Za-z0-9+/=%\s]{1,})", re.IGNORECASE
+)
+_SMALLEST_PICTURE_BYTES = 5 * 1024
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _CLOSED_BY_THEMSELVES = frozenset(
     {
@@ -139,6 +145,28 @@ _SPACES = re.compile(r"[ \t\n\xa0]+")
 def prepare() -> None:
     """Reads one page, so that nothing of it is first met in the jail."""
     page_text("<p>Hello <a href='https://example.org/'>you</a><img src=//example.org/a.png alt=dog></p>", Tally())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Within:
+    """A picture that is written into a page."""
+
+    media_type: str
+    content: bytes
+
+
+def without_pictures(page: str) -> tuple[str, tuple[Within, ...]]:
+    """A page without the pictures in its own text (data: addresses), and these, but for tiny ones, which stay there."""
+    found: list[Within] = []
+
+    def taken_out(one: re.Match[str]) -> str:
+        content = lettertext.transferred(one[2].replace("%0A", "").encode("ascii", "ignore"), "base64")
+        if len(content) < _SMALLEST_PICTURE_BYTES:
+            return one[0]
+        found.append(Within(media_type=f"image/{one[1].lower()}", content=content))
+        return ""
+
+    return _PICTURE_IN_BASE64.sub(taken_out, page), tuple(found)
 
 
 def page_text(page: str, tally: Tally) -> str:

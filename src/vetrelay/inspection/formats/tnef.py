@@ -7,15 +7,17 @@ that is there as RTF alone goes on as a part, to be inspected like any other RTF
 import logging
 import struct
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from email.message import Message
 
 from tnefparse import properties
 from tnefparse.tnef import TNEF, TNEFAttachment, TNEFObject
 
 from vetrelay.inspection.ask import Ask
 from vetrelay.inspection.formats import compressedrtf, lettertext, pagetext
+from vetrelay.inspection.formats.letterfields import Fields
 from vetrelay.inspection.formats.mail import letter
+from vetrelay.inspection.formats.partnames import part_name
 from vetrelay.inspection.formats.tally import Tally
 from vetrelay.inspection.kinds import Kind
 from vetrelay.inspection.notes import Note
@@ -29,6 +31,16 @@ _HEAD_BYTES = 6
 _OBJECT = struct.Struct("<BHHI")
 _CHECKSUM_BYTES = 2
 _SIGNATURE = struct.pack("<IH", TNEF.TNEF_SIGNATURE, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What is in a winmail.dat: its fields, its words, its files, and what was counted."""
+
+    fields: Fields
+    words: str
+    parts: tuple[RawPart, ...]
+    tally: Tally
 
 
 def prepare() -> None:
@@ -62,10 +74,15 @@ def normalize(content: Content, kind: Kind, ask: Ask) -> Result:
 
     Raises Unfit: LETTER_TOO_MANY_PARTS, INCOMPLETE where an object goes beyond the end, DAMAGED.
     """
-    raw = bytes(content[:])
-    _check_objects(raw, most=ask.most)
+    opened = read(bytes(content[:]), most=ask.most)
+    return letter(opened.fields, opened.words, opened.parts, opened.tally, kind=kind)
+
+
+def read(raw: bytes, *, most: int) -> Opened:
+    """What is in a winmail.dat. Raises Unfit, as `normalize` does."""
+    _check_objects(raw, most=most)
     try:
-        return _read(TNEF(raw, do_checksum=False), kind)
+        return _read(TNEF(raw, do_checksum=False))
     except (Unfit, MemoryError):
         raise
     except Exception:  # noqa: BLE001 - the library raises anything at a stranger's file
@@ -91,12 +108,12 @@ def _check_objects(raw: bytes, *, most: int) -> None:
             raise Unfit(Reason.DAMAGED)
 
 
-def _read(opened: TNEF, kind: Kind) -> Result:
+def _read(opened: TNEF) -> Opened:
     tally = Tally()
     charset = str(opened.codepage or "")
     said = {one.name: one.data for one in opened.msgprops if isinstance(one, TNEFObject)}
     beside = {one.name: one.data for one in opened.mapiprops}
-    fields: Message[str, str] = Message()
+    fields = Fields()
     sender = _sender(said.get(TNEF.ATTFROM), charset) or _text(beside.get(properties.MAPI_SENDER_NAME), charset)
     _add(fields, "From", sender)
     _add(fields, "To", ", ".join(_recipients(said.get(TNEF.ATTRECIPTABLE), charset)))
@@ -112,12 +129,12 @@ def _read(opened: TNEF, kind: Kind) -> Result:
         content = compressedrtf.unpacked(opened._rtfbody)  # noqa: SLF001 - as above
         parts.append(RawPart(name="letter.rtf", media_type="application/rtf", content=content))
     parts += [_part(one, number, charset) for number, one in enumerate(opened.attachments, start=1) if one.data]
-    return letter(fields, words, tuple(parts), tally, kind=kind)
+    return Opened(fields=fields, words=words, parts=tuple(parts), tally=tally)
 
 
-def _add(fields: "Message[str, str]", name: str, value: str) -> None:
+def _add(fields: Fields, name: str, value: str) -> None:
     if value:
-        fields[name] = " ".join(value.split())
+        fields.add(name, " ".join(value.split()))
 
 
 def _text(value: object, charset: str) -> str:
@@ -149,4 +166,4 @@ def _part(attachment: TNEFAttachment, number: int, charset: str) -> RawPart:
     # An attached letter is nested TNEF without a name of its own.
     default = f"letter-{number}.tnef" if hasattr(attachment, "embed") else f"part-{number}"
     name = _text(longer, charset) or _text(attachment._name, charset)  # noqa: SLF001 - `name` decodes as UTF-8 or raises
-    return RawPart(name=lettertext.field_text(name)[:200] or default, media_type="", content=raw)
+    return RawPart(name=part_name(lettertext.field_text(name)) or default, media_type="", content=raw)

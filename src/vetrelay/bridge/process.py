@@ -1,0 +1,220 @@
+"""The bridge's process: asks the clock and the dice once, opens its tables and its ears, and works until it is told to stop."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import uvloop
+from aiohttp import web
+from sqlalchemy import Engine
+
+from vetrelay.bridge.addresses import Addresses
+from vetrelay.bridge.arrivals import Arrivals
+from vetrelay.bridge.authentication import Authentication
+from vetrelay.bridge.bridge import Bridge
+from vetrelay.bridge.casemail import FRONT_DOOR
+from vetrelay.bridge.caseshelf import CaseShelf
+from vetrelay.bridge.departures import Departures
+from vetrelay.bridge.events import Events
+from vetrelay.bridge.groupcommit import GroupCommit
+from vetrelay.bridge.mailroom import Mailroom
+from vetrelay.bridge.notes import Notes
+from vetrelay.bridge.pages.app import build_app
+from vetrelay.bridge.pages.counter import Counter, Stores
+from vetrelay.bridge.post import Trial, sender_of, wake
+from vetrelay.bridge.reception import MailReception
+from vetrelay.bridge.resolver import DnsResolver
+from vetrelay.bridge.sealing import Seals
+from vetrelay.bridge.service import work
+from vetrelay.bridge.smtp_in import Listening, listen
+from vetrelay.bridge.spool import Spool
+from vetrelay.bridge.spoolkey import load_or_make_key
+from vetrelay.bridge.tables import open_database
+from vetrelay.client.admission import admitted, write_offer
+from vetrelay.client.end import open_end
+from vetrelay.config import BridgeConfig
+from vetrelay.errors import Fault
+from vetrelay.inspection.inspect import Inspector, Settings
+from vetrelay.telemetry import event_log, set_up_logs
+
+LOCK: Final = "bridge.lock"
+DATABASE: Final = "bridge.sqlite3"
+HOUR_MS: Final = 60 * 60 * 1000
+SMTP_PORT: Final = 25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Where a bridge that works can be reached: its offer, its SMTP addresses, the address of its pages."""
+
+    offer: Path
+    smtp: tuple[str, ...]
+    pages: str
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def run(config: BridgeConfig, *, ready: Callable[[Ready], None] | None = None) -> None:
+    """Serves until SIGTERM or SIGINT, on uvloop. Raises as `serve` does."""
+    uvloop.run(serve(config, ready=ready))
+
+
+async def serve(
+    config: BridgeConfig, *, ready: Callable[[Ready], None] | None = None, trial: Trial | None = None
+) -> None:
+    """Runs the bridge until SIGTERM or SIGINT; what is in hand then is left to its tables.
+
+    `ready` hears where it can be reached, once it is enrolled. Raises Fault `no_sandbox`, `sandbox_failed`, `already_running`,
+    `bad_listen`, `bad_tls`, `bad_dkim_key`, `bad_database`; Refusal for what its enrolment was refused with.
+    """
+    set_up_logs(as_json=config.log_json)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    working = asyncio.create_task(_work(config, ready, trial or Trial()))
+    waiting = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+        working.cancel()  # does nothing to work that has ended by itself
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+    event_log()("bridge.stopped")
+
+
+@contextlib.contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Two bridges in one folder would be one party twice."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(home / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as held:
+        raise Fault("already_running") from held
+    finally:
+        os.close(lock)
+
+
+async def _work(config: BridgeConfig, ready: Callable[[Ready], None] | None, trial: Trial) -> None:
+    home = Path(config.data)
+    async with contextlib.AsyncExitStack() as opened:
+        opened.enter_context(_alone(home))
+        tls = server_tls(config)
+        # The jail is proved first, and its zygotes are started before this process holds a key.
+        settings = Settings(parallel_jobs=os.cpu_count() or 1, random_bytes=os.urandom)
+        inspector = await opened.enter_async_context(Inspector.start(settings, command=trial.worker))
+        keyring = await admitted(config, "bridge", now_ms=_now_ms, random_bytes=os.urandom)
+        end = await opened.enter_async_context(open_end(home, keyring, now_ms=_now_ms, random_bytes=os.urandom))
+        key = load_or_make_key(home, os.urandom)
+        seals = Seals(key, os.urandom)
+        spool = Spool(home / "letters", key, os.urandom, checkpoint=trial.checkpoint)
+        engine = open_database(config.database or home / DATABASE)
+        opened.callback(engine.dispose)
+        bridge = Bridge(
+            config=config,
+            end=end,
+            inspector=inspector,
+            spool=spool,
+            seals=seals,
+            arrivals=Arrivals(engine, seals, _now_ms),
+            addresses=Addresses(engine, seals),
+            departures=Departures(engine, seals, spool, _now_ms),
+            events=Events(engine, seals, _now_ms),
+            notes=Notes(engine, seals),
+            checkpoint=trial.checkpoint,
+        )
+        resolver = DnsResolver((config.resolver,) if config.resolver else ())
+        sender = sender_of(bridge, resolver, trial)
+        listening = await _listen(opened, bridge, engine, resolver, trial, tls)
+        pages = await _serve_pages(opened, bridge, engine)
+        offer = write_offer(config, "bridge", keyring)
+        if ready is not None:
+            ready(Ready(offer=offer, smtp=listening.listens, pages=pages))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(sender.run())
+            group.create_task(wake(sender, bridge.leaving))
+            group.create_task(work(bridge))
+
+
+def server_tls(config: BridgeConfig) -> ssl.SSLContext | None:
+    """Our side of STARTTLS; None without a certificate. Raises Fault `bad_tls`."""
+    if config.tls_cert is None or config.tls_key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(config.tls_cert, config.tls_key)
+    except (OSError, ssl.SSLError) as wrong:
+        raise Fault("bad_tls") from wrong
+    return context
+
+
+async def _listen(
+    opened: contextlib.AsyncExitStack,
+    bridge: Bridge,
+    engine: Engine,
+    resolver: DnsResolver,
+    trial: Trial,
+    tls: ssl.SSLContext | None,
+) -> Listening:
+    commits = GroupCommit(engine, bridge.spool, checkpoint=trial.checkpoint)
+    opened.push_async_callback(commits.close)
+    authentication = Authentication(resolver)
+    opened.callback(authentication.close)
+    room = Mailroom(
+        config=bridge.config,
+        spool=bridge.spool,
+        arrivals=bridge.arrivals,
+        addresses=bridge.addresses,
+        events=bridge.events,
+        commits=commits,
+        seals=bridge.seals,
+        authentication=authentication,
+        now_ms=_now_ms,
+        random_bytes=os.urandom,
+        knows_departure=lambda departure: bridge.departures.get(departure) is not None,
+        front_door_open=lambda: bridge.notes.get(FRONT_DOOR) is not None,
+        arrived=bridge.arrived.set,
+        checkpoint=trial.checkpoint,
+    )
+    listening = await listen(MailReception(room), config=bridge.config, tls=tls, random_bytes=os.urandom)
+    opened.push_async_callback(listening.close)
+    return listening
+
+
+async def _serve_pages(opened: contextlib.AsyncExitStack, bridge: Bridge, engine: Engine) -> str:
+    """The pages for clinics. Returns where they listen. Raises Fault `bad_listen`."""
+    config = bridge.config
+    stores = Stores(
+        engine=engine,
+        seals=bridge.seals,
+        spool=bridge.spool,
+        arrivals=bridge.arrivals,
+        addresses=bridge.addresses,
+        events=bridge.events,
+        shelf=CaseShelf(bridge),
+    )
+    counter = Counter(stores, config, now_ms=_now_ms, random_bytes=os.urandom, arrived=bridge.arrived.set)
+    runner = web.AppRunner(build_app(counter, web_url=config.web_url, domain=config.domain), access_log=None)
+    await runner.setup()
+    opened.push_async_callback(runner.cleanup)
+    host, _, port = config.web_listen.rpartition(":")
+    try:
+        site = web.TCPSite(runner, host.strip("[]") or None, int(port))
+        await site.start()
+    except (OSError, ValueError, OverflowError) as wrong:
+        raise Fault("bad_listen", listen=config.web_listen) from wrong
+    name = runner.addresses[0]
+    return f"http://{name[0]}:{name[1]}"
