@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from vetrelay.cli.main import cli
 
 PROGRAM: Final = (sys.executable, "-m", "vetrelay.cli.main")
-READY_SECONDS: Final = 60
+READY_SECONDS: Final = 120
 STOP_SECONDS: Final = 30
 
 
@@ -100,7 +100,7 @@ class Person:
 
 @dataclass(frozen=True, kw_only=True)
 class Gateway:
-    """A running gateway. `process` is `vetrelay up`."""
+    """A running gateway. `process` is `vetrelay up`; of the offers the file check's is the first."""
 
     folder: Path
     url: str
@@ -108,7 +108,7 @@ class Gateway:
     process: "subprocess.Popen[bytes]"
 
     def clinic(self, home: Path, *, name: str = "Wrenfield Practice", person: str = "Dr. Oleander") -> Person:
-        """A new clinic that has adopted the file check."""
+        """A new clinic that has adopted the gateway's machines."""
         code = type_here("relay", "code", "clinic", "--config", str(self.folder / "relay.toml")).out.strip()
         vet = Person(home=home)
         vet.run("--relay", self.url, "clinic", "create", name, "--as", person, "--code", code)
@@ -124,7 +124,7 @@ class Gateway:
         return case, person
 
     def child(self, name: str) -> int:
-        """The process id of the message server (`relay`) or the file check (`intake`)."""
+        """The process id of the message server (`relay`), the file check (`intake`), or the email bridge (`bridge`)."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for child in children:
             if name.encode() in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0"):
@@ -133,12 +133,12 @@ class Gateway:
 
 
 @contextmanager
-def running_gateway(folder: Path, *, listen: str = "127.0.0.1:0") -> Iterator[Gateway]:
-    """`vetrelay up` on a folder until the block is left; its log is beside the folder."""
+def running_gateway(folder: Path, *words: str, listen: str = "127.0.0.1:0") -> Iterator[Gateway]:
+    """`vetrelay up` on a folder until the block is left, with these words added; its log is beside the folder."""
     log = folder.with_suffix(".log")
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [*PROGRAM, "up", "--data", str(folder), "--listen", listen],
+            [*PROGRAM, "up", "--data", str(folder), "--listen", listen, *words],
             env=clean_environment(),
             stdin=subprocess.DEVNULL,
             stdout=out,

@@ -26,6 +26,7 @@ KEY = bytes(range(32))
 CASE = "A" * 43
 DOMAIN = "post.wrenfield.test"
 CODE = "48271936"
+LIMITS = BridgeLimits(min_free_percent=0)
 NOW_MS = 1_790_000_000_000
 
 
@@ -89,7 +90,7 @@ class House:
     """A bridge's folder with the pages' desk on it. Made again on the same folder, it is the bridge after a restart."""
 
     folder: Path
-    limits: BridgeLimits = BridgeLimits(min_free_percent=0)
+    limits: BridgeLimits = LIMITS
     shelf: MemoryShelf = field(default_factory=MemoryShelf)
     web_url: str = "https://mail.wrenfield.test"
     now_ms: int = NOW_MS

@@ -53,7 +53,11 @@ class LetterFile:
         """Durable, then 250."""
         self._desk.committing.set()
         await asyncio.sleep(self._desk.commit_seconds)
-        self._desk.meet("commit")
+        try:
+            self._desk.meet("commit")
+        except RuntimeError:
+            self.abort()
+            raise
         await asyncio.to_thread(self._keep)
         self._desk.taken.append((self._arriving, self._id))
         return Reply(code=250, enhanced="2.0.0", text=self._id)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import cast
 
 READY_SECONDS = 20
 BACKLOG = "64"
@@ -43,7 +42,7 @@ class Captured:
     @property
     def message(self) -> EmailMessage:
         """The letter, parsed."""
-        return cast("EmailMessage", message_from_bytes(self.raw, policy=policy.default))
+        return message_from_bytes(self.raw, policy=policy.default)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -78,6 +78,21 @@ def test_whether_an_author_takes_part_is_told_for_a_case_and_for_all(addresses: 
     assert frozenset() == addresses.listed("other@mail.wrenfield.example") == addresses.listed("x", case="case-two")
     addresses.revoke(ROWAN.token)
     assert frozenset() == addresses.listed(ROWAN.address, case="case-one")
+    addresses.put(replace(CLINIC, case="case-two", address="@elsewhere.example"))
+    assert frozenset() == addresses.listed("other@wrenfield.example")
+    assert {"@elsewhere.example"} == addresses.listed("x@elsewhere.example", case="case-two")
+
+
+def test_what_was_written_stands_after_a_restart(addresses: Addresses, engine: Engine) -> None:
+    """And what another bridge adds on the same database is found too."""
+    addresses.put(ROWAN)
+    addresses.put(CLINIC)
+    addresses.revoke(CLINIC.token)
+    again = Addresses(engine, SEALS)
+    assert (ROWAN, replace(CLINIC, revoked=True)) == (again.by_token(ROWAN.token), again.by_token(CLINIC.token))
+    added = replace(ROWAN, token="n" * 26, upload_token="n")
+    addresses.put(added)
+    assert added == again.by_token("n" * 26)
 
 
 def test_no_column_holds_a_token_an_address_or_a_code(addresses: Addresses, engine: Engine) -> None:
@@ -99,5 +114,7 @@ def test_a_row_that_was_tampered_with_does_not_open(addresses: Addresses, engine
     for other in (sealed[0], sealed[1][:-1], b"x" * 200, b""):  # the clinic's among them, whole and well sealed
         with engine.begin() as connection:
             connection.execute(update(table).where(table.c.created_ms == ROWAN.created_ms).values(sealed=other))
+        damaged = Addresses(engine, SEALS)
         with pytest.raises(Fault, match="spool_damaged"):
-            addresses.by_token(ROWAN.token)
+            damaged.by_token(ROWAN.token)
+        assert CLINIC == damaged.by_token(CLINIC.token)

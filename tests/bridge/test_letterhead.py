@@ -2,6 +2,8 @@
 
 from email import message_from_bytes
 from email.policy import compat32
+from email.utils import getaddresses
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.bridge.letters import letter
 from vetrelay.bridge.author import authors
+from vetrelay.bridge.firstpass import FirstPass
 from vetrelay.bridge.headfields import FIELD_BYTES, HEAD_BYTES, HEAD_FIELDS, HEAD_LINES, split_fields
 from vetrelay.bridge.letterhead import Letterhead, read_letterhead
 
@@ -211,3 +214,19 @@ def test_row_32_the_limits_themselves_are_allowed() -> None:
 def test_a_message_id_that_is_none_is_none(field: str) -> None:
     """Empty, far too long, or not there."""
     assert read_letterhead(head(field)).message_id is None
+
+
+@pytest.mark.corpora
+def test_the_author_of_every_real_letter_is_read(corpora: Path) -> None:
+    """As Python's own parser reads it, for every author that has a domain."""
+    letters = [each.read_bytes() for each in sorted((corpora / "mime").rglob("*")) if each.suffix in (".eml", ".msg")]
+    compared = 0
+    for raw in letters:
+        by_python = getaddresses(message_from_bytes(raw, policy=compat32).get_all("from") or [])
+        if len(by_python) == 1 and "@" in by_python[0][1]:
+            first = FirstPass()
+            first.feed(raw)
+            first.finish()
+            assert by_python[0][1].lower() == read_letterhead(first.head).author
+            compared += 1
+    assert compared > 100

@@ -285,9 +285,7 @@ def test_keys_of_correspondents_are_told_by_fingerprint_and_name(clinic: GnupgHo
     key = parse_mail_key(armored)
 
     assert ("pgp", (CLINIC,)) == (key.kind, key.names)
-    assert (
-        f"fpr:::::::::{key.fingerprint.upper()}:" in clinic.gpg("--with-colons", "--fingerprint", CLINIC).out.decode()
-    )
+    assert key.fingerprint.upper() in clinic.gpg("--fingerprint", CLINIC).out.decode().replace(" ", "")
     assert key == parse_mail_key(clinic_key)
     assert unfit(key, now_ms=DATE_MS) is None
 
@@ -305,19 +303,39 @@ def test_keys_that_cannot_be_sealed_to_are_told_why(clinic: GnupgHome) -> None:
     with pytest.raises(Refusal) as refused:
         require_fit(revoked, now_ms=DATE_MS)
     assert ("mail_key_unusable", "revoked") == (refused.value.code, refused.value.facts["reason"])
-    with pytest.raises(Refusal) as refused:
-        sealed_letter(signing_only.public)
-    assert "mail_key_unusable" == refused.value.code
+    # The letter's Date is the moment: the library itself would seal to all of them.
+    late = full_letter(sealed=True).replace(b" 2026 07:09:51 ", b" 2046 07:09:51 ")
+    for letter, key in (
+        (full_letter(sealed=True), signing_only),
+        (full_letter(sealed=True), revoked),
+        (late, expiring),
+    ):
+        with pytest.raises(Refusal) as refused:
+            protect_pgp(letter, certificates=[key.public], own=OWN, address=CASE_ADDRESS, seed="<a@b>")
+        assert "mail_key_unusable" == refused.value.code
+
+
+def test_a_key_whose_subkey_has_expired_is_not_sealed_to(clinic: GnupgHome) -> None:
+    """The main key may live on: the library falls back to its expired subkey, which its owner may have destroyed."""
+    clinic.gpg("--quick-gen-key", "sub@other.example", "ed25519", "sign,cert", "0")
+    mark = fingerprint_of(clinic, "sub@other.example")
+    assert 0 == clinic.gpg("--quick-add-key", mark, "cv25519", "encr", "1d").code
+    key = parse_mail_key(clinic.gpg("--export", mark).out)
+    day_ms = 24 * 60 * 60 * 1000
+    made_ms = int.from_bytes(next(packets(key.public)).body[1:5], "big") * 1000
+
+    assert key.expires_ms is None
+    assert unfit(key, now_ms=made_ms) is None
+    assert "expired" == unfit(key, now_ms=made_ms + 2 * day_ms)
+
+
+def fingerprint_of(clinic: GnupgHome, address: str) -> str:
+    return parse_mail_key(clinic.gpg("--export", f"={address}").out).fingerprint.upper()
 
 
 def revoked_key(clinic: GnupgHome, address: str) -> MailKey:
     clinic.new_key(address)
-    fingerprint = next(
-        line.split(":")[9]
-        for line in clinic.gpg("--with-colons", "--fingerprint", address).out.decode().splitlines()
-        if line.startswith("fpr")
-    )
-    stored = (clinic.folder / "openpgp-revocs.d" / f"{fingerprint}.rev").read_text()
+    stored = (clinic.folder / "openpgp-revocs.d" / f"{fingerprint_of(clinic, address)}.rev").read_text()
     assert clinic.gpg("--import", stdin=stored.replace(":-----BEGIN", "-----BEGIN").encode()).code == 0
     return parse_mail_key(clinic.gpg("--export", address).out)
 
@@ -348,7 +366,12 @@ def test_a_damaged_key_is_refused_whatever_is_wrong_with_it() -> None:
 def test_without_the_extra_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch, clinic_key: bytes) -> None:
     """OpenPGP that is not installed is a fault with its own code, wherever it would be used."""
     monkeypatch.setattr(openpgp, "sequoia", None)
-    for use in (lambda: sealed_letter(clinic_key), lambda: parse_mail_key(clinic_key)):
+    uses = (
+        lambda: sealed_letter(clinic_key),
+        lambda: parse_mail_key(clinic_key),
+        lambda: verify_pgp(SECRET, signature=b"", known=[]),
+    )
+    for use in uses:
         with pytest.raises(Fault) as faulted:
             use()
         assert "openpgp_absent" == faulted.value.code

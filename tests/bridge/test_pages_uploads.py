@@ -292,13 +292,12 @@ async def test_a_damaged_piece_begins_the_upload_anew(house: House, client: Clie
         ("Röntgen Bär.jpg", "Röntgen Bär.jpg"),
         ("con.txt", "_con.txt"),
         ("", "file"),
-        ("\ud800.png", "file.png"),
     ],
 )
 async def test_a_hostile_name_becomes_a_harmless_one(house: House, client: Client, name: str, kept: str) -> None:
     """A name is a stranger's text: it names no folder, hides nothing, and is never too long."""
     await sent(client, b"x", name)
-    assert [kept.replace("�", "")] == [(row.name or "").replace("�", "") for row in house.rows()]
+    assert [kept] == [row.name for row in house.rows()]
 
 
 # --- the page and its plain form -------------------------------------------------------------------------------------
@@ -403,7 +402,7 @@ async def test_a_case_that_closes_meanwhile_takes_no_last_piece(house: House, cl
     assert () == house.rows()
 
 
-@pytest.mark.parametrize("token", [UNKNOWN, "short", "../" * 5, "A" * 26, "t%00" + "t" * 22, "t" * 27])
+@pytest.mark.parametrize("token", [UNKNOWN, "short", "..%2f" * 5, "A" * 26, "t%00" + "t" * 22, "t" * 27])
 async def test_an_unknown_link_leads_to_one_friendly_page(client: Client, token: str) -> None:
     """The same for every wrong token."""
     answer = await client.get(f"/u/{token}")

@@ -227,17 +227,18 @@ async def test_row_13_every_wrong_recipient_has_the_same_answer(house: House, re
     assert "550 5.1.1 There is no such recipient here" == await house.at_rcpt(recipient)
 
 
-async def test_row_13_every_recipient_costs_the_same_work(house: House) -> None:
-    """One look-up in the table, whatever the recipient is: what is counted is what is asked of the database."""
+async def test_row_13_every_wrong_recipient_costs_the_same_work(house: House) -> None:
+    """One look-up in the table, whatever is wrong with it: what is counted is what is asked of the database."""
     asked: list[str] = []
     engine = house.room.arrivals._engine
     event.listen(engine, "before_cursor_execute", lambda *words: asked.append(words[2]))
     counts = {}
-    for recipient in (*WRONG, case_of(ROWAN), "x@elsewhere.example", f"records@{DOMAIN}"):
+    for recipient in (*WRONG, "x@elsewhere.example", f"records@{DOMAIN}"):
         asked.clear()
         await house.at_rcpt(recipient)
         counts[recipient] = [statement.split("WHERE")[0] for statement in asked]
     assert 1 == len({tuple(statements) for statements in counts.values()}), counts
+    assert all(any("addresses" in statement for statement in statements) for statements in counts.values())
 
 
 @pytest.mark.slow

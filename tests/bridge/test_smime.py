@@ -3,6 +3,7 @@
 import datetime as dt
 import email
 import email.policy
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -322,6 +323,15 @@ def test_a_damaged_certificate_is_refused_whatever_is_wrong_with_it(clinic: Clin
     assert {"mail_key_unreadable"} == codes
 
 
+def test_nothing_is_sealed_to_a_certificate_out_of_its_time(clinic: Clinic, own: OwnSmime) -> None:
+    """By the letter's own Date: before and after it, there is no letter."""
+    for date in (b"Mon, 01 Jan 2024 00:00:00 +0000", b"Mon, 01 Jan 2046 00:00:00 +0000"):
+        letter = re.sub(rb"(?m)^Date: [^\r]*", b"Date: " + date, full_letter(sealed=True))
+        with pytest.raises(Refusal) as refused:
+            protect_smime(letter, certificates=[clinic.der], own=own, address=CASE_ADDRESS, seed="<a@b>")
+        assert "mail_key_unusable" == refused.value.code
+
+
 def test_certificates_that_cannot_be_sealed_to_are_told_why(own: OwnSmime) -> None:
     """Too short a key, one of another kind, one for signing or for web servers only; sealing to it is a refusal."""
     short, good = rsa.generate_private_key(65537, 1024), rsa.generate_private_key(65537, 2048)
@@ -344,5 +354,5 @@ def test_certificates_that_cannot_be_sealed_to_are_told_why(own: OwnSmime) -> No
         (b"0", "mail_key_unreadable"),
     ):
         with pytest.raises(Refusal) as refused:
-            protect_smime(b"Subject: x\r\n\r\ny", certificates=[wrong], own=own, address="a@b.example", seed="<a@b>")
+            protect_smime(full_letter(sealed=True), certificates=[wrong], own=own, address="a@b.example", seed="<a@b>")
         assert code == refused.value.code

@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
+import io
 import logging
 import socket
 import struct
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.bridge.certificates import Authority
 from tests.bridge.mailservers import postfix, program
@@ -24,6 +27,16 @@ MB = 1_000_000
 async def reception(tmp_path: Path) -> FileReception:
     """A reception that takes letters for one case."""
     return FileReception(tmp_path / "letters")
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
+    """What was logged so far, as the bridge logs it."""
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    set_up_logs(as_json=True)
+    yield stderr.getvalue
+    structlog.reset_defaults()
 
 
 async def output_of(*command: str) -> str:
@@ -417,10 +430,9 @@ HOOKS = ("may_begin", "may_reach", "begin", "write", "commit")
 
 @pytest.mark.parametrize("hook", HOOKS)
 async def test_row_08_an_exception_in_a_hook_is_451_and_says_nothing(
-    reception: FileReception, hook: str, capsys: pytest.CaptureFixture[str]
+    reception: FileReception, hook: str, logged: Callable[[], str]
 ) -> None:
     """The peer tries again later; the log has the number it was told, and the place; afterwards all works."""
-    set_up_logs(as_json=True)
     reception.broken.add(hook)
     async with served(reception) as listening:
         wire = await Wire.greeted(listening.listens[0])
@@ -431,11 +443,11 @@ async def test_row_08_an_exception_in_a_hook_is_451_and_says_nothing(
         reception.broken.clear()
         await wire.say("RSET")
         after = await wire.letter()
-    logged = capsys.readouterr().err
+    log = logged()
 
     assert failed.startswith("451 4.3.0 Temporary failure, try later (")
-    assert failed.rpartition("(")[2].rstrip(")") in logged
-    assert SECRET not in "".join(replies) + logged
+    assert failed.rpartition("(")[2].rstrip(")") in log
+    assert SECRET not in "".join(replies) + log
     assert "RuntimeError" not in "".join(replies)
     assert after.startswith("250 ")
     assert [] == reception.left_over()
@@ -715,10 +727,9 @@ async def test_row_42_nothing_is_lost_under_load(tmp_path: Path) -> None:
 
 
 async def test_no_log_names_an_address_even_where_everything_is_logged(
-    reception: FileReception, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    reception: FileReception, caplog: pytest.LogCaptureFixture, logged: Callable[[], str]
 ) -> None:
     """Neither aiosmtpd's own logger nor ours tells who writes to whom, nor what."""
-    set_up_logs(as_json=True)
     caplog.set_level(logging.DEBUG)
     async with served(reception) as listening:
         wire = await Wire.greeted(listening.listens[0])
@@ -727,11 +738,11 @@ async def test_no_log_names_an_address_even_where_everything_is_logged(
         reception.broken.add("may_reach")
         await wire.say("MAIL FROM:<canary@vet.example>")
         await wire.say(f"RCPT TO:<{CASE}>")
-    logged = caplog.text + capsys.readouterr().err
+    log = caplog.text + logged()
 
-    assert "smtp.failed" in logged
+    assert "smtp.failed" in log
     for word in ("vet.example", "case+", "Canary", "UNHEARDOF", "127.0.0.1", SECRET):
-        assert word not in logged
+        assert word not in log
 
 
 async def test_a_listener_that_stops_answers_what_it_has_committed(reception: FileReception) -> None:

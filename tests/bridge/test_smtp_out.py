@@ -199,6 +199,8 @@ async def test_a_verified_connection_carries_a_letter_that_demands_it(authority:
     async with misbehaving(peer):
         assert isinstance(await hand_over(DEMANDING, hop(peer.port), voice=voice), Handed)
     assert [LETTER] == peer.letters
+    words = [command.partition(" ")[0] for command in peer.commands]
+    assert ["EHLO", "STARTTLS", "EHLO", "MAIL", "RCPT", "DATA"] == words[:6]
     assert any(command.startswith("MAIL") and command.endswith(" REQUIRETLS") for command in peer.commands)
 
 
@@ -218,6 +220,7 @@ async def test_other_letters_take_the_tls_that_there_is(authority: Authority, vo
         async with misbehaving(peer):
             assert isinstance(await hand_over(SENT, hop(peer.port), voice=voice), Handed)
         assert hides is not ("STARTTLS" in peer.commands)
+        assert (1 if hides else 2) == sum(command.startswith("EHLO") for command in peer.commands)
 
 
 async def test_on_a_route_that_is_to_be_verified_every_letter_waits_for_it(authority: Authority, voice: Voice) -> None:

@@ -75,3 +75,17 @@ def test_adopting_without_beside_takes_the_place_of_the_others(gateway: Gateway,
     vet.run("clinic", "adopt", str(gateway.offers[0]))
     (other,) = vet.json("case", "show", case)["file_checks"]
     assert alone["party"] != other["party"]
+
+
+def test_an_email_bridge_is_adopted_into_no_case(gateway: Gateway, tmp_path: Path) -> None:
+    """It is the clinic's, and the clinic says case by case where it has a part."""
+    vet = gateway.clinic(tmp_path / "vet")
+    again = vet.run("clinic", "adopt", str(gateway.offers[1]))
+    assert "email bridge  fingerprint " in again.out
+    assert "nothing was changed" in again.err
+    case = vet.word("case", "open", "--title", "Luna")
+    assert [] == vet.json("case", "show", case)["bridges"]
+    other = Person(home=tmp_path / "other")
+    code = vet.word("relay", "code", "clinic", "--config", str(gateway.folder / "relay.toml"))
+    other.run("--relay", gateway.url, "clinic", "create", "Other", "--as", "Dr. O", "--code", code)
+    assert "vetrelay bridge on CASE" in other.run("clinic", "adopt", str(gateway.offers[1])).err

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from vetrelay.cli.ready import (
+    BRIDGE_FILE,
     CLINIC_CODE,
     INTAKE_FILE,
     RELAY_FILE,
+    MailPlaces,
     alone,
+    choose_mail_places,
     choose_places,
     drop_ready,
     is_unnamed,
@@ -19,7 +22,7 @@ from vetrelay.cli.ready import (
     public_url,
     write_ready,
 )
-from vetrelay.cli.settings import intake_config, relay_config
+from vetrelay.cli.settings import bridge_config, intake_config, relay_config
 from vetrelay.errors import Refusal
 
 
@@ -36,10 +39,11 @@ def test_a_fresh_folder_gets_settings_a_database_and_codes(data: Path) -> None:
     """Everything both programs need stands in the folder, and the secrets are for its owner alone."""
     assert str(data / "relay") == relay_config(data / RELAY_FILE).data
     assert str(data / "intake") == intake_config(data / INTAKE_FILE).data
+    assert str(data / "bridge") == bridge_config(data / BRIDGE_FILE).data
     assert (data / "relay" / "relay.sqlite").exists()
-    codes = [(data / name).read_text() for name in (CLINIC_CODE, "intake.code")]
-    assert codes[0] != codes[1]
-    assert {0o600} == {(data / name).stat().st_mode & 0o777 for name in (CLINIC_CODE, "intake.code")}
+    names = (CLINIC_CODE, "intake.code", "bridge.code")
+    assert 3 == len({(data / name).read_text() for name in names})
+    assert {0o600} == {(data / name).stat().st_mode & 0o777 for name in names}
     assert 0o700 == data.stat().st_mode & 0o777
 
 
@@ -74,6 +78,28 @@ def test_without_listen_the_settings_say_where(data: Path) -> None:
     assert ("127.0.0.1:8440", "unix:relay.sock") == choose_places(data, [])
 
 
+def test_letters_and_their_pages_have_places_of_their_own(data: Path) -> None:
+    """Fixed ones for trying out; free ones beside a gateway that takes a free one, and the same at the next start."""
+    tried = choose_mail_places(data, [], None, beside=[])
+    assert (("127.0.0.1:8425",), "127.0.0.1:8426") == (tried.smtp, tried.pages)
+    assert "http://127.0.0.1:8426" == tried.pages_url
+    free = choose_mail_places(data, [], None, beside=["127.0.0.1:0"])
+    assert free == choose_mail_places(data, [], None, beside=["127.0.0.1:0"])
+    assert 3 == len({"127.0.0.1:0", *free.smtp, free.pages})
+    assert f"http://{free.pages}" == free.pages_url
+    said = choose_mail_places(data, ["127.0.0.1:0", "[::1]:2525"], "0.0.0.0:8080", beside=[])
+    assert ("[::1]:2525", "http://127.0.0.1:8080") == (said.smtp[1], said.pages_url)
+
+
+def test_an_address_of_the_pages_that_the_settings_name_stays(data: Path) -> None:
+    """Behind a proxy, letters carry the proxy's name wherever the bridge listens."""
+    text = (
+        (data / BRIDGE_FILE).read_text().replace('web_url = "http://127.0.0.1:8426"', 'web_url = "https://m.example"')
+    )
+    (data / BRIDGE_FILE).write_text(text)
+    assert "https://m.example" == choose_mail_places(data, [], "127.0.0.1:0", beside=[]).pages_url
+
+
 @pytest.mark.parametrize(
     ("place", "origins"),
     [
@@ -99,11 +125,14 @@ def test_the_public_address_is_the_settings_own_if_they_have_one(data: Path) -> 
 
 
 def test_ready_json_is_what_the_docs_say_and_goes_at_the_end(data: Path) -> None:
-    """Address, code, offers; nobody waits for a gateway that is gone."""
-    write_ready(data, "http://127.0.0.1:1")
+    """Address, code, offers, where letters come in; nobody waits for a gateway that is gone."""
+    mail = MailPlaces(smtp=("0.0.0.0:25", "[::]:25"), pages="127.0.0.1:2", pages_url="https://m.example")
+    write_ready(data, "http://127.0.0.1:1", mail)
     ready = json.loads((data / "ready.json").read_text())
-    assert {"url", "clinic_code", "offers"} == ready.keys()
-    assert ("http://127.0.0.1:1", [str(data / "offers" / "intake.json")]) == (ready["url"], ready["offers"])
+    assert {"url", "clinic_code", "offers", "smtp", "mail_pages"} == ready.keys()
+    offers = [str(data / "offers" / name) for name in ("intake.json", "bridge.json")]
+    assert ("http://127.0.0.1:1", offers) == (ready["url"], ready["offers"])
+    assert ("127.0.0.1:25", "https://m.example") == (ready["smtp"], ready["mail_pages"])
     assert (data / CLINIC_CODE).read_text().strip() == ready["clinic_code"]
     drop_ready(data)
     assert not (data / "ready.json").exists()

@@ -3,11 +3,26 @@
 import json
 import os
 import signal
+import smtplib
+import socket
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.gateway import Gateway, Person, running_gateway, type_command
+
+PARTS = ("relay", "intake", "bridge")
+
+
+def greeted(place: str) -> bool:
+    """Whether a mail server says hello there."""
+    host, _, port = place.rpartition(":")
+    try:
+        with smtplib.SMTP(host, int(port)) as session:
+            return session.ehlo()[0] == 250
+    except (OSError, smtplib.SMTPException):
+        return False
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -45,12 +60,13 @@ def test_a_gateway_lives_through_the_death_of_its_parts_and_comes_back(tmp_path:
     folder = tmp_path / "gateway"
     with running_gateway(folder) as gateway:
         ready = json.loads((folder / "ready.json").read_text())
-        assert {"url", "clinic_code", "offers"} == ready.keys()
+        assert {"url", "clinic_code", "offers", "smtp", "mail_pages"} == ready.keys()
         vet = Person(home=tmp_path / "vet")
         vet.run(
             *("--relay", ready["url"], "clinic", "create", "Practice", "--as", "Dr. X", "--code", ready["clinic_code"])
         )
-        vet.run("clinic", "adopt", ready["offers"][0])
+        for offer in ready["offers"]:
+            vet.run("clinic", "adopt", offer)
         case, anna = gateway.case(vet, tmp_path / "anna")
         until(replaced(gateway, "relay"))
         until(lambda: anna.run("send", case, "--text", "after the relay died", code=None).code == 0)
@@ -58,18 +74,22 @@ def test_a_gateway_lives_through_the_death_of_its_parts_and_comes_back(tmp_path:
         (tmp_path / "notes.txt").write_text("eats well")
         anna.run("send", case, str(tmp_path / "notes.txt"))
         until(lambda: vet.json("read", case)["entries"][-1]["attachments"][0]["verdict"] == "clean")
-        children = [gateway.child("relay"), gateway.child("intake")]
+        until(replaced(gateway, "bridge"))
+        until(lambda: greeted(ready["smtp"]))
+        children = [gateway.child(name) for name in PARTS]
         second = type_command("up", "--data", str(folder), "--listen", "127.0.0.1:0")
         assert (3, True) == (second.code, "code   already_running" in second.err)
     assert 0 == gateway.process.returncode
     assert not (folder / "ready.json").exists()
-    assert [False, False] == [is_alive(child) for child in children]
+    assert [False] * len(PARTS) == [is_alive(child) for child in children]
     log = folder.with_suffix(".log").read_text()
     assert f"ready {gateway.url}" in log
     assert "the message server has ended by itself; it is started again" in log
     assert "the file check has ended by itself; it is started again" in log
+    assert "the email bridge has ended by itself; it is started again" in log
     with running_gateway(folder) as again:
         assert gateway.url == again.url
+        assert ready["smtp"] == json.loads((folder / "ready.json").read_text())["smtp"]
         new_code = json.loads((folder / "ready.json").read_text())["clinic_code"]
         assert new_code != ready["clinic_code"]  # that one is used
         assert "after the relay died" in vet.run("read", case).out
@@ -79,7 +99,7 @@ def test_a_killed_gateway_takes_its_parts_with_it(tmp_path: Path) -> None:
     """kill -9 of `up` itself: nobody is left to hold the address, and the next start needs no care."""
     folder = tmp_path / "gateway"
     with running_gateway(folder) as gateway:
-        children = [gateway.child("relay"), gateway.child("intake")]
+        children = [gateway.child(name) for name in PARTS]
         gateway.process.kill()
         gateway.process.wait()
         until(lambda: not any(map(is_alive, children)))
@@ -112,3 +132,19 @@ def test_a_folder_with_a_long_name_is_no_trouble(tmp_path: Path) -> None:
     folder = tmp_path / ("long-" * 24)
     with running_gateway(folder) as gateway:
         assert len(str(gateway.folder / "relay.sock")) > 107
+
+
+def test_the_mail_parts_listen_where_they_are_told(tmp_path: Path) -> None:
+    """`--smtp` and `--pages` say where; the address of the pages that letters name follows."""
+    folder = tmp_path / "gateway"
+    with socket.socket() as one, socket.socket() as other:
+        for free in (one, other):
+            free.bind(("127.0.0.1", 0))
+        smtp, pages = (f"127.0.0.1:{free.getsockname()[1]}" for free in (one, other))
+    with running_gateway(folder, "--smtp", smtp, "--pages", pages):
+        ready = json.loads((folder / "ready.json").read_text())
+        assert (smtp, f"http://{pages}") == (ready["smtp"], ready["mail_pages"])
+        assert greeted(smtp)
+        with urllib.request.urlopen(ready["mail_pages"]) as page:
+            assert page.status == 200
+        assert not (folder / "bridge.code").exists()  # used

@@ -156,7 +156,7 @@ async def test_two_intakes_share_the_files_of_one_case_and_one_finishes_when_the
 
 @pytest.mark.parametrize("die_at", ["inspected", "promised"])
 async def test_what_a_killed_intake_had_in_hand_the_other_finishes(shared: Shared, die_at: str) -> None:
-    """(L1, L2) It dies with the lease in force; the other answers when that has ended, and the first finds its work done."""
+    """(W1, W2) It dies with the lease in force; the other answers when that has ended, and the first finds its work done."""
     async with visit(shared.here, f"a power cut, {die_at}") as case:
         assert 0 == shared.intakes[1].end()
         shared.restart(0, die_at=die_at)

@@ -6,7 +6,7 @@ The bridge's letters go to a capturing SMTP server as their smarthost; letters t
 import asyncio
 import smtplib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -105,9 +105,44 @@ class MailTown:
                 return entries
         raise AssertionError(f"it does not come: {self.bridge.log.read_text()[-3000:]}")
 
-    async def letters(self, at_least: int) -> list[Captured]:
-        """What left by email, once there is so much."""
-        return await asyncio.to_thread(lambda: self.sink.letters(at_least=at_least))
+    def letters_from(self, mailbox: Mailbox) -> list[Captured]:
+        """What has left from this case address so far."""
+        return [one for one in self.sink.letters() if mailbox.mail in str(one.message["From"])]
+
+    async def letter_to(self, mailbox: Mailbox, number: int = 1) -> Captured:
+        """The letter of this number that left from this case address, once it has."""
+        await self.until(lambda: len(self.letters_from(mailbox)) >= number)
+        return self.letters_from(mailbox)[number - 1]
+
+    def spooled(self) -> list[Path]:
+        """The letters in the bridge's spool."""
+        return list((self.home / "letters" / "new").iterdir())
+
+    async def until(self, wanted: Callable[[], bool]) -> None:
+        """Waits until this is true."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not await asyncio.to_thread(wanted):
+            assert time.monotonic() < deadline, self.bridge.log.read_text()[-3000:]
+            await asyncio.sleep(0.1)
+
+    async def until_async(self, wanted: Callable[[], Awaitable[bool]]) -> None:
+        """The same, for a question that has to be awaited."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not await wanted():
+            assert time.monotonic() < deadline, self.bridge.log.read_text()[-3000:]
+            await asyncio.sleep(0.2)
+
+    async def accepts(self, sent: EmailMessage, *, to: str) -> bool:
+        """Sends a letter; whether it was taken."""
+        return (await self.send(sent, to=to)).startswith("250")
+
+    async def refuses(self, sent: EmailMessage, *, to: str, code: str) -> None:
+        """Waits until letters to this address are refused with this code."""
+
+        async def refused() -> bool:
+            return (await self.send(sent, to=to)).startswith(code)
+
+        await self.until_async(refused)
 
     async def send(self, letter: EmailMessage | bytes, *, to: str, mail_from: str = RECORDS) -> str:
         """Brings a letter to the bridge by SMTP; what it answered to the dot."""
@@ -142,6 +177,7 @@ def town_zone() -> Zone:
     """The clinic's domain as SPF and DMARC know it; its letters come from this machine."""
     zone = Zone()
     zone.add(CLINIC, "TXT", f"v=spf1 ip4:{HERE} -all")
+    zone.add(f"mx.{CLINIC}", "TXT", f"v=spf1 ip4:{HERE} -all")
     zone.add(f"_dmarc.{CLINIC}", "TXT", "v=DMARC1; p=reject")
     return zone
 

@@ -95,11 +95,14 @@ def compose_notice(posting: Posting, *, about: About, links: Links, waiting: int
     what = "new message" if waiting == 1 else f"{waiting} new messages"
     blocks: list[Block] = [Heading(text=f"{about}: {what}")]
     if links.sealed is None:
-        blocks.append(Paragraph(text="It waits where you usually read this case."))
+        blocks.append(
+            Paragraph(text=f"{'It waits' if waiting == 1 else 'They wait'} where you usually read this case.")
+        )
     else:
         blocks += [
             Paragraph(
-                text="You can read it on a sealed page. It asks for the code that you were given by another way."
+                text=f"You can read {'it' if waiting == 1 else 'them'} on a sealed page. It asks for the code that you were given "
+                "by another way."
             ),
             Link(label="Open the sealed page", url=links.sealed, main=True),
             Paragraph(text=f"The page stays open to you for {days} days, as often as you like."),

@@ -6,21 +6,19 @@ from typing import Final, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import NameOID
 
 from vetrelay.bridge import openpgp
 from vetrelay.bridge.lettermime import one_line
 from vetrelay.bridge.openpgp_packets import dearmored, packets
-from vetrelay.bridge.smime import parsed_certificate
+from vetrelay.bridge.sealedletter import Unfit
+from vetrelay.bridge.smime import parsed_certificate, unfit_certificate
 from vetrelay.errors import Refusal
 
 _KEY_BYTES: Final = 256 * 1024
 _NAMES: Final = 20
-_RSA_BITS: Final = 2048
 _SECRET_TAGS: Final = frozenset({5, 7})
-Unfit = Literal["expired", "not_yet_valid", "revoked", "not_for_encryption", "too_weak", "unknown_kind"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +51,8 @@ def parse_mail_key(untrusted: bytes) -> MailKey:
 def unfit(key: MailKey, *, now_ms: int) -> Unfit | None:
     """Why nothing may be sealed to this key now; None if it may. Raises as `parse_mail_key`."""
     if key.kind == "smime":
-        return _unfit_certificate(parsed_certificate(key.public), now_ms=now_ms)
-    if openpgp.key_facts(openpgp.parsed(key.public)).revoked:
-        return "revoked"
-    if key.expires_ms is not None and key.expires_ms <= now_ms:
-        return "expired"
-    if len(key.fingerprint) != 40:
-        return "unknown_kind"
-    return None if openpgp.can_seal_to(key.public) else "not_for_encryption"
+        return unfit_certificate(parsed_certificate(key.public), now_ms=now_ms)
+    return openpgp.unfit_reader(openpgp.parsed(key.public), now_ms=now_ms)
 
 
 def require_fit(key: MailKey, *, now_ms: int) -> None:
@@ -109,25 +101,6 @@ def _certified_names(certificate: x509.Certificate) -> tuple[str, ...]:
     for kind in (NameOID.EMAIL_ADDRESS, NameOID.COMMON_NAME):
         found += [str(one.value) for one in certificate.subject.get_attributes_for_oid(kind)]
     return tuple(dict.fromkeys(one_line(name) for name in found[:_NAMES] if one_line(name)))
-
-
-def _unfit_certificate(certificate: x509.Certificate, *, now_ms: int) -> Unfit | None:
-    if now_ms < _milliseconds(certificate.not_valid_before_utc):
-        return "not_yet_valid"
-    if now_ms >= _milliseconds(certificate.not_valid_after_utc):
-        return "expired"
-    public = certificate.public_key()
-    if not isinstance(public, RSAPublicKey):
-        return "unknown_kind"
-    if public.key_size < _RSA_BITS:
-        return "too_weak"
-    for extension in certificate.extensions:
-        if isinstance(extension.value, x509.KeyUsage) and not extension.value.key_encipherment:
-            return "not_for_encryption"
-        mail = {ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
-        if isinstance(extension.value, x509.ExtendedKeyUsage) and not mail & set(extension.value):
-            return "not_for_encryption"
-    return None
 
 
 def _milliseconds(moment: datetime) -> int:

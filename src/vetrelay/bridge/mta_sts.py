@@ -8,7 +8,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, cast
 
 import aiohttp
@@ -47,6 +47,7 @@ class _Kept:
     id: str
     policy: Policy | None  # None: it could not be fetched
     until_ms: int
+    again_ms: int = 0  # when a newer one may be fetched, after a fetch that failed
 
 
 class Policies:
@@ -74,22 +75,24 @@ class Policies:
         One that is kept stays in force until its time is over, even when its record or its page disappears: that is
         what protects against whoever can make them disappear (RFC 8461, 5.1 and 10.2).
         """
+        now_ms = self._now_ms()
         kept = self._kept.get(domain)
-        if kept is not None and kept.until_ms <= self._now_ms():
+        if kept is not None and kept.until_ms <= now_ms:
             kept = None
         try:
             identifier = record_id(await self._resolver.txt(f"_mta-sts.{domain}"))
         except Fault:
             identifier = None
-        if identifier is None or (kept is not None and kept.id == identifier):
+        if identifier is None or (kept is not None and (kept.id == identifier or now_ms < kept.again_ms)):
             return kept.policy if kept is not None else None
         fetched = await self._fetch(f"mta-sts.{domain}")
         if fetched is None and kept is not None and kept.policy is not None:
+            self._kept[domain] = replace(kept, again_ms=now_ms + AGAIN_MS)
             return kept.policy
         wait_ms = AGAIN_MS if fetched is None else fetched.max_age_seconds * 1000
         while len(self._kept) >= MAX_KEPT:
             del self._kept[next(iter(self._kept))]  # the oldest
-        self._kept[domain] = _Kept(id=identifier, policy=fetched, until_ms=self._now_ms() + wait_ms)
+        self._kept[domain] = _Kept(id=identifier, policy=fetched, until_ms=now_ms + wait_ms)
         return fetched
 
     async def _fetch(self, host: str) -> Policy | None:

@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
-from vetrelay.bridge.lettermime import boundary, crlf
+from vetrelay.bridge.lettermime import boundary, crlf, multipart
 from vetrelay.bridge.openpgp_key import OwnPgp
 from vetrelay.bridge.openpgp_open import inside, opened_packets
-from vetrelay.bridge.openpgp_packets import dearmored
-from vetrelay.bridge.sealedletter import Opened, cut, multipart, signed_parts
+from vetrelay.bridge.openpgp_packets import Tag, dearmored, packets
+from vetrelay.bridge.sealedletter import Opened, Unfit, cut, signed_parts
 from vetrelay.errors import Fault, Refusal
 
 if TYPE_CHECKING:
     import pysequoia as sequoia
-    from pysequoia.packet import PacketPile
+    from pysequoia.packet import PacketPile, SignatureType
 else:
     os.environ["RUST_BACKTRACE"] = "0"  # before the library looks: its errors would carry the stack
     sequoia = None
     with contextlib.suppress(ImportError):
         import pysequoia as sequoia
-        from pysequoia.packet import PacketPile
+        from pysequoia.packet import PacketPile, SignatureType
 
 _VERSION_PART: Final = (
     b"Content-Type: application/pgp-encrypted\r\nContent-Description: PGP/MIME version identification\r\n\r\n"
@@ -35,6 +35,7 @@ _MESSAGE_HEAD: Final = (
     b'Content-Type: application/octet-stream; name="encrypted.asc"\r\n'
     b'Content-Disposition: inline; filename="encrypted.asc"\r\n\r\n'
 )
+_FINGERPRINT_DIGITS: Final = 40  # version 4; GnuPG 2.2 and most others know no other
 CONTENT_BYTES: Final = 128 * 1024 * 1024
 """The most that a letter may be after it was opened and unpacked."""
 
@@ -48,6 +49,10 @@ def protect_pgp(letter: bytes, *, certificates: Sequence[bytes], own: OwnPgp, ad
     require_openpgp()
     halves = cut(letter)
     readers = [parsed(certificate) for certificate in certificates]
+    for reader in readers:
+        reason = unfit_reader(reader, now_ms=halves.date_ms)
+        if reason is not None:
+            raise Refusal("mail_key_unusable", reason=reason)
     signer = sequoia.Tsk.from_bytes(own.secret(address)).signer()
     try:
         armored = sequoia.encrypt(halves.inside, readers, signer)
@@ -96,14 +101,44 @@ def parsed(certificate: bytes) -> "sequoia.Cert":
     return certificates[0]
 
 
-def can_seal_to(certificate: bytes) -> bool:
-    """Whether a letter can be sealed to this key now: found by doing it. Raises as `parsed`."""
-    reader = parsed(certificate)
+def unfit_reader(certificate: "sequoia.Cert", *, now_ms: int) -> Unfit | None:
+    """Why nothing may be sealed to this key at this moment; None if it may. Raises as `key_facts`.
+
+    Asked before every letter, because the library itself seals to expired and revoked keys.
+    """
+    facts = key_facts(certificate)
+    if facts.revoked:
+        return "revoked"
+    if facts.expires is not None and facts.expires.timestamp() * 1000 <= now_ms:
+        return "expired"
+    if len(facts.fingerprint) != _FINGERPRINT_DIGITS:
+        return "unknown_kind"
     try:
-        sequoia.encrypt(b"", [reader])
+        sealed = sequoia.encrypt(b"", [certificate], armor=False)
     except Exception:  # noqa: BLE001 - the library has no error of its own; a key without a usable subkey raises
-        return False
-    return True
+        return "not_for_encryption"
+    # Which of its subkeys the library takes is seen from what it wrote; it falls back to expired ones.
+    taken = {packet.body[1:9] for packet in packets(sealed) if packet.tag == Tag.PKESK and packet.body[:1] == b"\x03"}
+    ends = [end for key_id, end in _subkey_ends(facts.public).items() if bytes.fromhex(key_id) in taken]
+    return "expired" if any(end is not None and end.timestamp() * 1000 <= now_ms for end in ends) else None
+
+
+def _subkey_ends(public: bytes) -> dict[str, datetime | None]:
+    """Key id → when the subkey expires, by the newest of the signatures that bind it; None is never."""
+    ends: dict[str, datetime | None] = {}
+    newest: dict[str, datetime] = {}
+    key_id, made = "", None
+    for packet in PacketPile.from_bytes(public):
+        if packet.key_id is not None:
+            key_id, made = packet.key_id.lower(), packet.key_created
+            continue
+        written = packet.signature_created
+        if packet.signature_type != SignatureType.SubkeyBinding or made is None or written is None:
+            continue
+        if key_id not in newest or written > newest[key_id]:
+            newest[key_id] = written
+            ends[key_id] = made + packet.key_validity_period if packet.key_validity_period else None
+    return ends
 
 
 def _component_ids(certificate: "sequoia.Cert") -> frozenset[str]:
@@ -141,6 +176,7 @@ def _checked(
     untrusted: bytes, known: Sequence[bytes], *, detached: bytes | None = None, over: bytes | None = None
 ) -> tuple[str | None, Literal["good", "unknown", "bad"]]:
     """Whose signature holds: a detached one over these bytes, or the one inside these packets, over exactly `over`."""
+    require_openpgp()
     keys = [parsed(one) for one in known]
     asked: list[str] = []
 

@@ -18,7 +18,8 @@ from vetrelay.errors import Refusal
 _PACKETS: Final = 1000
 # The RFC's least length of a first partial chunk; smaller ones only cost time.
 _PARTIAL_BYTES: Final = 512
-_ARMOR: Final = re.compile(rb"-----BEGIN PGP [A-Z ,/0-9]{1,40}-----[ \t]*\r?\n(.*?)\r?\n-----END PGP ", re.DOTALL)
+_ARMOR_BEGIN: Final = re.compile(rb"-----BEGIN PGP [A-Z ,/0-9]{1,40}-----[ \t]*\r?(?=\n)")
+_ARMOR_END: Final = b"\n-----END PGP "
 
 
 class Tag(IntEnum):
@@ -49,16 +50,18 @@ def dearmored(untrusted: bytes) -> bytes:
     """The bytes inside the first ASCII armor; what is not armored comes back as it is. Raises Refusal `letter_altered`."""
     if untrusted[:1] and untrusted[0] & 0x80:
         return untrusted
-    found = _ARMOR.search(untrusted)
-    if found is None:
+    begin = _ARMOR_BEGIN.search(untrusted)
+    end = untrusted.find(_ARMOR_END, begin.end()) if begin else -1
+    if begin is None or end < 0:
         return untrusted
     # Headers end with an empty line; the checksum line is optional and no protection (RFC 9580, 6.1).
-    head, blank, body = found[1].replace(b"\r\n", b"\n").partition(b"\n\n")
-    if not blank:
-        body = head.removeprefix(b"\n")
-    body = re.sub(rb"\n=[A-Za-z0-9+/]{4}\s*$", b"", b"\n" + body)
+    lines = untrusted[begin.end() : end].replace(b"\r\n", b"\n")
+    _, blank, body = lines.partition(b"\n\n")
+    body = (body if blank else lines).translate(None, b" \t\r\n")
+    if len(body) % 4 == 1 and body[-5:-4] == b"=":
+        body = body[:-5]
     try:
-        return base64.b64decode(re.sub(rb"\s+", b"", body), validate=True)
+        return base64.b64decode(body, validate=True)
     except binascii.Error:
         raise Refusal("letter_altered") from None
 

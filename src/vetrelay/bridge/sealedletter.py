@@ -7,16 +7,17 @@ older programs).
 
 import base64
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 
-from vetrelay.bridge.lettermime import boundary, crlf
+from vetrelay.bridge.lettermime import base64_lines, boundary, crlf, multipart
 
 OUTER_SUBJECT: Final = "..."
 _PROTECTED: Final = ("from", "to", "date", "subject", "message-id", "reply-to", "in-reply-to", "references")
 _HEADER: Final = re.compile(rb"(?:[!-9;-~]+):(?:[^\r\n]|\r\n[ \t])*\r\n")
-_BASE64_COLUMNS: Final = 76
+Unfit = Literal["expired", "not_yet_valid", "revoked", "not_for_encryption", "too_weak", "unknown_kind"]
+"""Why nothing may be sealed to a key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +36,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """A composed letter in two: header lines that stay outside, and the MIME entity that is sealed."""
+    """A composed letter in two: header lines that stay outside, and the MIME entity that is sealed.
+
+    `date_ms` is the moment in its Date: at that moment a key must be one that may be sealed to.
+    """
 
     outside: bytes
     inside: bytes
+    date_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,7 @@ def cut(letter: bytes) -> Cut:
     outside: list[bytes] = []
     content: list[bytes] = []
     copies: list[bytes] = []
+    date_ms = 0
     for match in _HEADER.finditer(head + b"\r\n"):
         line = match[0]
         name = line.partition(b":")[0].decode("ascii").lower()
@@ -67,25 +73,14 @@ def cut(letter: bytes) -> Cut:
         if name.startswith("content-"):
             content.append(line)
             continue
+        if name == "date":
+            date_ms = int(parsedate_to_datetime(line.partition(b":")[2].decode("ascii").strip()).timestamp() * 1000)
         carried = f"Subject: {OUTER_SUBJECT}\r\n".encode() if name == "subject" else line
         outside.append(carried)
         if name in _PROTECTED:
             # What stands outside is told inside too, so that a changed or added outer header is noticed (RFC 9788, 2.2).
             copies += [line, b"HP-Outer: " + carried]
-    return Cut(outside=b"".join(outside), inside=b"".join([*copies, *content, b"\r\n", body]))
-
-
-def multipart(outside: bytes, content_type: str, parts: Sequence[bytes], *, mark: str) -> bytes:
-    """A letter, or an entity, of these parts, each whole with its own headers. `content_type` has its parameters."""
-    edge = b"--" + mark.encode()
-    head = outside + f'MIME-Version: 1.0\r\nContent-Type: {content_type};\r\n boundary="{mark}"\r\n\r\n'.encode()
-    return head + b"".join(edge + b"\r\n" + part + b"\r\n" for part in parts) + edge + b"--\r\n"
-
-
-def base64_lines(content: bytes) -> bytes:
-    """Base64 in lines of 76, CRLF."""
-    encoded = base64.b64encode(content)
-    return b"".join(encoded[at : at + _BASE64_COLUMNS] + b"\r\n" for at in range(0, len(encoded), _BASE64_COLUMNS))
+    return Cut(outside=b"".join(outside), inside=b"".join([*copies, *content, b"\r\n", body]), date_ms=date_ms)
 
 
 def signed_entity(inside: bytes, signature: bytes, *, seed: str) -> bytes:

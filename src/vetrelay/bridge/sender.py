@@ -175,10 +175,11 @@ class Sender:
         try:
             while not task.done():
                 await asyncio.wait({task}, timeout=PROLONG_SECONDS)
-                if not task.done() and not await asyncio.to_thread(
-                    self._departures.prolong, departure, worker=self._sending.worker
-                ):
-                    return None
+                if not task.done():
+                    prolonged = asyncio.to_thread(self._departures.prolong, departure, worker=self._sending.worker)
+                    # None is a database that is away: there are two more times before the lease ends.
+                    if await _logged("departure.not_prolonged", prolonged) is False:
+                        return None
             return task.result()
         finally:
             task.cancel()

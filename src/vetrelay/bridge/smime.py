@@ -11,11 +11,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from vetrelay.bridge.ber import OID, SEQUENCE, SET, Element, read_ber
-from vetrelay.bridge.lettermime import crlf
+from vetrelay.bridge.lettermime import base64_lines, crlf
 from vetrelay.bridge.openssl import verified
-from vetrelay.bridge.sealedletter import Opened, base64_lines, cut, signed_entity, signed_parts
+from vetrelay.bridge.sealedletter import Opened, Unfit, cut, signed_entity, signed_parts
 from vetrelay.bridge.smime_key import OwnSmime
 from vetrelay.errors import Refusal
 
@@ -25,6 +26,7 @@ _SEALED_HEAD: Final = (
     b'MIME-Version: 1.0\r\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data;\r\n name="smime.p7m"\r\n'
     b'Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename="smime.p7m"\r\n\r\n'
 )
+_RSA_BITS: Final = 2048
 _DAMAGE: Final = (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 _OPAQUE: Final = re.compile(rb"(?im)^content-type:[ \t]*application/(?:x-)?pkcs7-mime\b")
 
@@ -44,8 +46,9 @@ def protect_smime(letter: bytes, *, certificates: Sequence[bytes], own: OwnSmime
     builder = pkcs7.PKCS7EnvelopeBuilder().set_data(signed_entity(halves.inside, signature, seed=seed))
     for certificate in certificates:
         reader = parsed_certificate(certificate)
-        if not isinstance(reader.public_key(), RSAPublicKey):
-            raise Refusal("mail_key_unusable")
+        reason = unfit_certificate(reader, now_ms=halves.date_ms)
+        if reason is not None:
+            raise Refusal("mail_key_unusable", reason=reason)
         builder = builder.add_recipient(reader)
     try:
         sealed = builder.set_content_encryption_algorithm(AES256).encrypt(Encoding.DER, [pkcs7.PKCS7Options.Binary])
@@ -114,6 +117,26 @@ def parsed_certificate(certificate: bytes) -> x509.Certificate:
     except (ValueError, UnsupportedAlgorithm, *_DAMAGE):
         raise Refusal("mail_key_unreadable") from None
     return found
+
+
+def unfit_certificate(certificate: x509.Certificate, *, now_ms: int) -> Unfit | None:
+    """Why nothing may be sealed to this certificate at this moment; None if it may."""
+    if now_ms < certificate.not_valid_before_utc.timestamp() * 1000:
+        return "not_yet_valid"
+    if now_ms >= certificate.not_valid_after_utc.timestamp() * 1000:
+        return "expired"
+    public = certificate.public_key()
+    if not isinstance(public, RSAPublicKey):
+        return "unknown_kind"
+    if public.key_size < _RSA_BITS:
+        return "too_weak"
+    for extension in certificate.extensions:
+        if isinstance(extension.value, x509.KeyUsage) and not extension.value.key_encipherment:
+            return "not_for_encryption"
+        mail = {ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+        if isinstance(extension.value, x509.ExtendedKeyUsage) and not mail & set(extension.value):
+            return "not_for_encryption"
+    return None
 
 
 def _with_signature(content: bytes, known: Sequence[bytes]) -> Opened:

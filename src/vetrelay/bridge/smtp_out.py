@@ -123,6 +123,8 @@ async def _connect(client: aiosmtplib.SMTP, sent: Enveloped, hop: Hop, voice: Vo
 
 
 async def _greet(client: aiosmtplib.SMTP) -> None:
+    if not client.is_ehlo_or_helo_needed:
+        return
     try:
         await client.ehlo()
     except aiosmtplib.SMTPHeloError:

@@ -41,6 +41,7 @@ _BUILT_IN: Final = {
     ),
 }
 _UNKNOWN_COMMAND: Final = Reply(code=500, enhanced="5.5.2", text="This command is unknown")
+_FAILED: Final = Reply(code=451, enhanced="4.3.0", text="Temporary failure, try later")
 _CODED: Final = re.compile(r"[245][0-9]{2} [245]\.[0-9]{1,3}\.[0-9]{1,3} [^\r\n]*\Z")
 
 
@@ -58,8 +59,10 @@ def failed(incident: str) -> Reply:
 def in_our_words(status: str) -> str:
     """A reply as it goes out: ours as it is, and for one of aiosmtpd's own the coded one that stands for it.
 
-    One that is neither is never sent: its text might quote an exception or the peer.
+    One that is neither is never sent, because its text might quote an exception: the peer is told to try again.
     """
+    if status in _BUILT_IN:
+        return str(_BUILT_IN[status])
     if _CODED.match(status) or status.startswith(("220 ", "354 ")):
         return status
-    return str(_BUILT_IN.get(status, _UNKNOWN_COMMAND))
+    return str(_UNKNOWN_COMMAND if status.startswith("500 Error: command ") else _FAILED)

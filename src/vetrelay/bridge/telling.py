@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Final, get_args
+from typing import Final
+
+import msgspec
 
 from vetrelay.bridge.addresses import Addresses, Correspondence
 from vetrelay.bridge.addressing import case_address, new_token
@@ -27,7 +29,6 @@ from vetrelay.protocol.log import Head
 CODE_DIGITS: Final = 8
 BEGIN_ANEW: Final = frozenset({"case_full", "spool_lost"})
 """What ends a promise, but not what it was about: there may be room later, and the letter is still in our spool."""
-_EVENTS: Final = {what: what for what in get_args(EventWord)}
 
 
 def is_said(bridge: Bridge, intent: str) -> bool:
@@ -119,7 +120,7 @@ def new_code(random_bytes: RandomBytes) -> str:
 async def tell_event(bridge: Bridge, event: Event) -> None:
     """One event of the mail's side, in the case's time line; where no case is named, it is only counted."""
     if event.case is not None:
-        what = MailEvent(what=_EVENTS.get(event.what, "broken"), about=event.domain, detail=None, at=event.at_ms)
+        what = MailEvent(what=msgspec.convert(event.what, EventWord), about=event.domain, detail=None, at=event.at_ms)
         await persist_or_leave(bridge, event.case, what, class_="control", intent=f"event:{event.id}")
     bridge.events.done(event.id)
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -28,6 +30,11 @@ from vetrelay.errors import Refusal
 from vetrelay.protocol.ids import PartyId, fingerprint
 
 CODE_VARIABLE = "VETRELAY_CODE"
+IN_SERVICE: Final[Mapping[str, tuple[str, str]]] = {
+    "intake": ("file check", "It works for all open cases now."),
+    "bridge": ("email bridge", "It has no part in any case until you turn it on there: vetrelay bridge on CASE"),
+}
+"""What a machine is called, and what its adoption means."""
 
 
 @click.group(cls=EndGroup)
@@ -106,7 +113,7 @@ def create(name: str, person: str, code: str | None) -> None:
 @click.option("--beside", is_flag=True, help="Keep the file checks in service too: they share the work.")
 @with_end
 async def adopt_machine(end: End, offer: Path, *, beside: bool) -> None:
-    """Take a machine (the file check) into service, by the offer that it wrote on its own disk.
+    """Take a machine (the file check, the email bridge) into service, by the offer that it wrote on its own disk.
 
     It takes the place of the one before. With --beside, several work side by side: each file is checked by one of them,
     and when one dies the others finish its files.
@@ -120,13 +127,11 @@ async def adopt_machine(end: End, offer: Path, *, beside: bool) -> None:
     before = (await own_party(end)).seq
     machine = await adopt(end, offered, beside=beside)
     after = await own_party(end)
-    what = "file check" if offered.role == "intake" else "email bridge"
+    what, how = IN_SERVICE[offered.role]
     answer(f"{what}  fingerprint {fingerprint(machine.id)}")
     if before == after.seq:
         note("it was adopted before; nothing was changed")
     else:
-        note(
-            "Compare this fingerprint with the one that the machine shows at its own start. It works for all open cases now."
-        )
+        note(f"Compare this fingerprint with the one that the machine shows at its own start. {how}")
     if len(after.intakes) > 1:
         note(f"{len(after.intakes)} file checks share the files now")

@@ -20,7 +20,7 @@ DEBUG_VARIABLE: Final = "VETRELAY_DEBUG"
 # Name → module (its command has the same name as the attribute) and the line that `--help` shows, so that help loads
 # nothing else; a test holds these lines equal to the commands' own.
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
-    "up": ("up:up", "Run a whole gateway: message server and file check."),
+    "up": ("up:up", "Run a whole gateway: message server, file check and email bridge."),
     "relay": ("relay:relay", "Run the message server alone, or look at what it knows."),
     "intake": ("intake:intake", "Run the file check alone."),
     "bridge": (

@@ -70,7 +70,7 @@ def _reading(size_bytes: int, *, most_parts: int) -> Request:
         limits=Limits(
             cpu_seconds=seconds,
             wall_ms=3000 * seconds,
-            address_space_bytes=2 * GiB,
+            address_space_bytes=GiB + 4 * size_bytes,
             # What base64 and the like unpack to is never larger than the letter; Outlook's packed text may be.
             output_bytes=2 * size_bytes + 32 * MiB,
         ),

@@ -5,10 +5,10 @@ import hmac
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine
 
 from vetrelay.bridge.addresses import Addresses, Correspondence
 from vetrelay.bridge.addressing import CaseAddress, parse_recipient
@@ -26,20 +26,20 @@ from vetrelay.bridge.pages.desk import (
     Upload,
     Wrong,
 )
+from vetrelay.bridge.pages.senders import Sender
 from vetrelay.bridge.pages.tries import Tries
 from vetrelay.bridge.pages.upload_table import UploadTable
-from vetrelay.bridge.pages.uploads import Sender, Uploads
+from vetrelay.bridge.pages.uploads import Uploads
 from vetrelay.bridge.sealing import Seals
 from vetrelay.bridge.spool import Spool
-from vetrelay.bridge.tables import addresses as address_rows
 from vetrelay.config import BridgeConfig
 from vetrelay.errors import Refusal
 from vetrelay.inspection.naming import safe_name
 
 SESSION_SECONDS: Final = 60 * 60
 CODE_SIGNS: Final = 8
-NOTICES_STOPPED: Final = "notices_stopped"
-NOTICES_WANTED: Final = "notices_wanted"
+UNSUBSCRIBED: Final = "unsubscribed"
+SUBSCRIBED: Final = "subscribed"
 _TOKEN: Final = re.compile(r"[a-z2-7]{26}", re.ASCII)
 _SESSION: Final = re.compile(r"([0-9]{1,12})\.([a-z2-7]{26})", re.ASCII)
 
@@ -203,19 +203,19 @@ class Counter:
         one = await self._reader(untrusted_token)
         if one is None:
             return None
-        if one.unsubscribed is wanted:
-            await asyncio.to_thread(self._switch, one, wanted=wanted)
+        self._switch(one.token, wanted=wanted)
         return Notices(short=short_name(one.token), wanted=wanted)
 
-    def _switch(self, one: Correspondence, *, wanted: bool) -> None:
-        what = NOTICES_WANTED if wanted else NOTICES_STOPPED
+    def _switch(self, token: str, *, wanted: bool) -> None:
+        """Runs on the loop, without a pause between reading and writing: so it cannot take back a revocation."""
+        one = self._stores.addresses.by_token(token)
+        if one is None or one.unsubscribed is not wanted:
+            return
+        what = SUBSCRIBED if wanted else UNSUBSCRIBED
         # Told before it is done: a crash between the two leaves a request that fails, and is made again.
-        once = f"notices {one.token} {what} {self._now_ms()}"
+        once = f"notices {token} {what} {self._now_ms()}"
         self._stores.events.add(one.case, what, one.address.rpartition("@")[2], once_key=once)
-        # Only this column: the whole row, read before, might take back what was revoked meanwhile.
-        mine = address_rows.c.upload == self._stores.seals.mac("upload", one.upload_token.encode())
-        with self._stores.engine.begin() as connection:
-            connection.execute(update(address_rows).where(mine).values(unsubscribed=not wanted))
+        self._stores.addresses.put(replace(one, unsubscribed=not wanted))
 
     # --- who it is ---
 

@@ -26,7 +26,7 @@ class Tries:
 
     def count(self, link: str, *, is_known: bool) -> int | None:
         """One more try. None: it may be looked at. Else the seconds until the next one may."""
-        now_ms, key = self._now_ms(), self._seals.mac("page tries", link.encode())
+        now_ms, key = self._now_ms(), self._seals.mac("page tries", link.encode("utf-8", "replace"))
         since_ms, count = self._counted(key, now_ms) if is_known else self._counted_strange(key, now_ms)
         return None if count <= MOST_TRIES else max(1, (since_ms + HOUR_MS - now_ms + 999) // 1000)
 

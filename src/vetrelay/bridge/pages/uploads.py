@@ -8,17 +8,16 @@ A piece is never written twice and never changed; of two requests that bring the
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Final, TypeVar
 from weakref import WeakValueDictionary
 
-from vetrelay.bridge.addresses import Correspondence
 from vetrelay.bridge.arrivals import Arrivals
 from vetrelay.bridge.pages.desk import Upload
 from vetrelay.bridge.pages.joining import joined, same_file
+from vetrelay.bridge.pages.senders import Sender, arrival_of, number_of
 from vetrelay.bridge.pages.upload_table import Piece, Standing, UploadTable
-from vetrelay.bridge.ports import Arrival, ArrivalState, MiB, Peer
+from vetrelay.bridge.ports import Arrival, MiB
 from vetrelay.bridge.sealing import new_id
 from vetrelay.bridge.spool import Spool
 from vetrelay.bridge.spoolfile import SpoolFile
@@ -32,22 +31,9 @@ MOST_AT_ONCE: Final = 4
 SHARE_FOR_UPLOADS: Final = 0.75
 """Of the room in the spool; the rest stays for letters, which cannot wait at their sender's for long."""
 LOOK_BYTES: Final = 8 * MiB
-NUMBER_SIGNS: Final = 8
 _LOST: Final = {"upload_cut", "too_slow"}
-_BROWSER: Final = Peer(address="", helo="", tls=False)  # who stood before us was the proxy
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
-    """Whose files these are: by a link of ours, or (`waits`) by no more than the case's address."""
-
-    correspondence: Correspondence
-    waits: bool
-
-
-def number_of(arrival: str) -> str:
-    """What a person is told, and staff find an arrival by: the beginning of its id."""
-    return arrival[:NUMBER_SIGNS].upper()
+T = TypeVar("T")
 
 
 class Uploads:
@@ -72,6 +58,7 @@ class Uploads:
         self._random_bytes = random_bytes
         self._arrived = arrived
         self._at_once: Counter[str] = Counter()
+        self._under_way: set[asyncio.Task[Any]] = set()
         self._finishing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def begin(self, token: str, *, name: str, size_bytes: int) -> Upload:
@@ -113,8 +100,7 @@ class Uploads:
             file.abort()
             raise
         # From here on the file is the thread's, whoever waits for it.
-        accepting = asyncio.to_thread(self._accept_whole, sender, name, file, content.digest())
-        id_ = await asyncio.shield(asyncio.ensure_future(accepting))
+        id_ = await self._see_through(asyncio.to_thread(self._accept_whole, sender, name, file, content.digest()))
         self._arrived()
         size_bytes = file.size_bytes
         return Upload(id=file.id, size_bytes=size_bytes, offset_bytes=size_bytes, number=number_of(id_))
@@ -128,12 +114,24 @@ class Uploads:
 
     async def finish(self, sender: Sender, standing: Standing) -> Standing:
         """Makes a whole upload an arrival, once, whoever waits for it. Raises Refusal `upload_unknown`, Fault."""
-        return await asyncio.shield(asyncio.ensure_future(self._finish(sender, standing)))
+        return await self._see_through(self._finish(sender, standing))
 
     def remove(self, standing: Standing) -> None:
         """Forgets an upload and destroys its pieces."""
         for spool in self._table.remove(standing):
             self._spool.destroy(spool)
+
+    def _see_through(self, work: Coroutine[None, None, T]) -> "asyncio.Future[T]":
+        """Work that goes on to its end, whoever waits for it may go away."""
+        task = asyncio.ensure_future(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._seen_through)
+        return asyncio.shield(task)
+
+    def _seen_through(self, task: "asyncio.Task[Any]") -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # asked for, so that the loop does not complain where nobody waited any more
 
     async def _standing(self, token: str, id_: str) -> Standing:
         standing = await asyncio.to_thread(self._table.get, id_, token=token)
@@ -150,6 +148,13 @@ class Uploads:
         self._at_once[standing.token] += 1
         try:
             cut = await self._piece(standing, file, pieces)
+        except asyncio.CancelledError:
+            # The connection is gone, and with it whoever would have waited. What came is kept all the same.
+            if file.size_bytes < LEAST_PIECE_BYTES:
+                file.abort()
+            else:
+                self._see_through(asyncio.to_thread(self._keep, standing, file))
+            raise
         except BaseException:
             file.abort()
             raise
@@ -158,7 +163,7 @@ class Uploads:
             if not self._at_once[standing.token]:
                 del self._at_once[standing.token]
         # From here on the file is the thread's, whoever waits for it.
-        is_next = await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(self._keep, standing, file)))
+        is_next = await self._see_through(asyncio.to_thread(self._keep, standing, file))
         if cut is not None or not is_next:
             raise cut or Refusal("wrong_offset")
 
@@ -251,21 +256,8 @@ class Uploads:
             self._spool.destroy(name)
 
     def _arrival(self, sender: Sender, *, name: str, spool: str, size_bytes: int) -> Arrival:
-        return Arrival(
-            id=new_id(self._random_bytes),
-            spool=spool,
-            kind="upload",
-            state=ArrivalState.WAITING if sender.waits else ArrivalState.RECEIVED,
-            class_="person",
-            case=sender.correspondence.case,
-            token=sender.correspondence.token,
-            received_ms=self._now_ms(),
-            size_bytes=size_bytes,
-            peer=_BROWSER,
-            mail_from=sender.correspondence.address,
-            authenticated=None,
-            name=name,
-        )
+        id_ = new_id(self._random_bytes)
+        return arrival_of(sender, id_, name=name, spool=spool, size_bytes=size_bytes, now_ms=self._now_ms())
 
     def _check_room(self, more_bytes: int) -> None:
         """Raises Refusal `place_full` where the spool holds too much, Fault `storage_full` where the disk does."""

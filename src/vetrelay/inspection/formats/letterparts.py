@@ -19,6 +19,21 @@ _LONGEST_LINE_END_BYTES = 80
 _REST_OF_BOUNDARY = re.compile(rb"(--)?[ \t]*(?:\r?\n|\r|\Z)")
 _BOUNDARY_LINE = re.compile(rb"(?m)^--([!-~]{1,70})\r?$")
 _TOP_BYTES = 2048
+_FIELDS_OF_LETTERS = frozenset(
+    {
+        "from",
+        "to",
+        "cc",
+        "subject",
+        "date",
+        "received",
+        "message-id",
+        "mime-version",
+        "sender",
+        "return-path",
+        "reply-to",
+    }
+)
 _LETTER = "message/rfc822"
 
 
@@ -67,6 +82,8 @@ def take_apart(content: Content, *, most_parts: int, most_depth: int = MAX_DEPTH
 
 def _part(content: Content, start: int, end: int, *, depth: int, default: str) -> Part:
     fields, begin = fields_of(content, start, end, default_type=default)
+    if begin == end and not any(name.startswith("content-") or name in _FIELDS_OF_LETTERS for name in fields):
+        fields, begin = Fields(default_type=default), start  # "Dose: 2 ml", from a program that knows no empty line
     return Part(fields=fields, start=start, begin=begin, end=end, depth=depth)
 
 

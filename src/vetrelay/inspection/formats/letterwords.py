@@ -25,6 +25,10 @@ _WORD = re.compile(r"\w+")
 _LINK = re.compile(r"<?\b(?:https?|mailto|tel):[^\s<>]*>?")
 # Of ten words so many must be there; of those with a digit, which may be a dose, all.
 _MOST_OF_TEN = 8
+_LONGEST_COMPARED_CHARS = 1 << 20
+# A megabyte of a page takes a second; of a letter's pages so much is read.
+MAX_PAGES_CHARS = 4 << 20
+_ONLY_A_FILE = "--- a web page that is only in the file page.html ---"
 
 
 class Reader:
@@ -45,6 +49,7 @@ class Reader:
         self._most = most
         self._left_out = left_out
         self._told_of = told_of
+        self._pages_chars = 0
         self.tally = Tally()
         self.parts: list[LetterPart] = []
 
@@ -74,6 +79,9 @@ class Reader:
             self.tally.add(Note.SHOWN_AS_TEXT)
             if self._told_of is not None:
                 text = self._kept_of_a_page(part, text)
+                self._pages_chars += len(text)
+                if self._pages_chars > MAX_PAGES_CHARS:
+                    return _ONLY_A_FILE
             return pagetext.page_text(text, self.tally)
         if part.fields.parameter("format").lower() == "flowed":
             return flowed.joined(text, delete_space=part.fields.parameter("delsp").lower() == "yes")
@@ -84,7 +92,7 @@ class Reader:
         page, pictures = pagetext.without_pictures(page)
         for one in pictures:
             self.add(LetterPart(name="", media_type=one.media_type, content=one.content, inline=True))
-        if len(page) > pagetext.MAX_PAGE_CHARS:
+        if len(page) > pagetext.MAX_PAGE_CHARS or self._pages_chars + len(page) > MAX_PAGES_CHARS:
             self._keep(part, "page.html")
         return page
 
@@ -147,6 +155,8 @@ class Reader:
 
 def says_the_same(text: str, shown: str) -> bool:
     """Whether whoever reads `shown` has read `text`: nearly all its words, and every one with a digit but in links."""
+    if len(text) + len(shown) > _LONGEST_COMPARED_CHARS:
+        return False
     said, known = (set(_WORD.findall(_LINK.sub(" ", one).lower())) for one in (text, shown))
     new = said - known
     if any(sign.isdigit() for word in new for sign in word):
