@@ -16,7 +16,7 @@ WORD: Final = re.compile(r"[a-z][a-z-]*")
 
 def called(line: str) -> tuple[list[str], set[str]]:
     """The command's words and its options, as they stand behind `vetrelay` in a line."""
-    words = line.split("#", maxsplit=1)[0].split()
+    words = re.sub(r"^(--(?:home|relay) \S+ )+", "", line.split("#", maxsplit=1)[0]).split()
     path: list[str] = []
     command: click.Command = cli
     for word in words:

@@ -7,15 +7,20 @@ from typing import Final
 import msgspec
 import pytest
 
-from vetrelay.config import FileType, FileTypes, IntakeConfig
+from vetrelay.bridge import data, headfields, lettermime
+from vetrelay.bridge.pages import tries
+from vetrelay.config import BridgeLimits, FileType, FileTypes, IntakeConfig
 from vetrelay.inspection import policy, study, unpack
 from vetrelay.inspection.entries import Room
-from vetrelay.inspection.formats import jsontext, package, recording_tracks, text
+from vetrelay.inspection.formats import jsontext, package, recording_tracks, text, wholeletter
 from vetrelay.inspection.kinds import KINDS, Kind
 from vetrelay.inspection.policy import ROWS, MiB, Row
 from vetrelay.inspection.shelf import MAX_LOOSE_BYTES, MAX_LOOSE_MEMBERS
 from vetrelay.inspection.tighten import KINDS_OF_TYPE
 
+LETTERS: Final = BridgeLimits()
+KiB: Final = 1024
+GiB: Final = 1024**3
 DOCS: Final = Path(__file__).parent.parent / "docs"
 PAGE: Final = (DOCS / "limits.md").read_text(encoding="utf-8")
 COUNTED: Final = {
@@ -89,9 +94,11 @@ def test_every_kind_that_is_opened_stands_in_the_table() -> None:
     assert set(COUNTED) == {name for name, kinds in KINDS_OF_TYPE.items() if ROWS[kinds[0]].most}
 
 
-@pytest.mark.parametrize("config", [IntakeConfig, FileTypes, FileType], ids=lambda config: config.__name__)
+@pytest.mark.parametrize(
+    "config", [IntakeConfig, FileTypes, FileType, BridgeLimits], ids=lambda config: config.__name__
+)
 def test_every_setting_is_named(config: type[msgspec.Struct]) -> None:
-    """Each key of intake.toml, as code."""
+    """Each key of intake.toml, and each limit of bridge.toml, as code."""
     missing = [key for key in config.__struct_fields__ if f"`{key}`" not in PAGE]
     assert [] == missing
 
@@ -112,6 +119,19 @@ def test_every_setting_is_named(config: type[msgspec.Struct]) -> None:
         room(study.STUDY_ROOM),
         room(study.OTHER_ROOM),
         f"{MAX_LOOSE_MEMBERS} files and {mib(MAX_LOOSE_BYTES)}",
+        f"| {mib(LETTERS.letter_bytes)}, about 36 MB of files |",
+        f"| {LETTERS.upload_bytes // GiB} GiB | `upload_bytes` |",
+        f"| {LETTERS.spool_bytes // GiB} GiB | `spool_bytes` |",
+        f"| {LETTERS.min_free_percent} percent |",
+        f"| {LETTERS.connections} and {LETTERS.connections_per_address} |",
+        f"| {LETTERS.recipients}, {LETTERS.letters_per_session} and {LETTERS.wrong_recipients} |",
+        f"| {LETTERS.session_seconds}, {LETTERS.idle_seconds} and {LETTERS.hook_seconds} seconds |",
+        f"| {LETTERS.parallel_letters} | `parallel_letters` |",
+        f"| {headfields.HEAD_BYTES // KiB} KiB, {headfields.FIELD_BYTES // KiB} KiB, {headfields.HEAD_FIELDS} |",
+        f"| one line of a letter | {data.LINE_BYTES // KiB} KiB |",
+        f"| {wholeletter.MAX_DEPTH} deep, {wholeletter.MAX_FORWARDED} deep |",
+        f"| {lettermime.PLAIN_BYTES // 10**6} MB in the open, {lettermime.SEALED_BYTES / 10**6:g} MB sealed;",
+        f"| {tries.MOST_TRIES} an hour for each link |",
     ],
 )
 def test_what_cannot_be_changed_is_said_as_it_is(words: str) -> None:

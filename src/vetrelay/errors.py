@@ -202,6 +202,7 @@ SENTENCES: Mapping[str, str] = {
     "spool_key": "The email bridge's spool.key is not a key; restore it from the backup, without it no waiting letter can be read.",
     # bridge: the domain name system
     "dns_unanswered": "The domain name system did not answer; the letter waits and is tried again by itself.",
+    "bad_tls": "The certificate for letters that come in, or its key, cannot be read; name PEM files that belong together in `tls_cert` and `tls_key`.",
     "bad_dkim_key": "The key that signs letters cannot be read; name a PEM file with an RSA key in `dkim_key_file`.",
 }
 

@@ -1,6 +1,6 @@
 """A small reception that puts letters into files, and a raw SMTP client: what the tests of the session share.
 
-As a program (`python -m tests.bridge.receiving FOLDER [LIMIT=NUMBER …]`) it listens on a free port in a process of its
+As a program (`python -m tests.bridge.receiving FOLDER [LIMIT=NUMBER … chain=FILE key=FILE]`) it listens on a free port in a process of its
 own, prints the port, and lives until its standard input ends.
 """
 
@@ -288,5 +288,10 @@ async def _serve(folder: Path, settings: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    numbers = {name: int(number) for name, _, number in (word.partition("=") for word in sys.argv[2:])}
-    uvloop.run(_serve(Path(sys.argv[1]), numbers))
+    words = dict(word.split("=") for word in sys.argv[2:])
+    chain, key = words.pop("chain", None), words.pop("key", None)
+    options: dict[str, Any] = {name: int(number) for name, number in words.items()}
+    if chain is not None:
+        options["tls"] = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        options["tls"].load_cert_chain(chain, key)
+    uvloop.run(_serve(Path(sys.argv[1]), options))

@@ -4,13 +4,16 @@ import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text, update
 
-from vetrelay.bridge.arrivals import SEEN_MS, Arrivals
+from vetrelay.bridge.arrivals import SEEN_MS, Adding, Arrivals
+from vetrelay.bridge.groupcommit import GroupCommit, NotTogether
 from vetrelay.bridge.ports import Arrival, ArrivalState, Authenticated, Peer
 from vetrelay.bridge.sealing import Seals
+from vetrelay.bridge.spool import Spool
 from vetrelay.bridge.tables import arrivals as table
 from vetrelay.bridge.tables import open_database, reading
 from vetrelay.errors import Fault
@@ -134,6 +137,43 @@ def test_of_many_that_bring_the_same_at_once_one_is_taken(engine: Engine) -> Non
         taken = list(pool.map(lambda copy: rows.add([copy], dedup="same"), copies))
     assert 1 == taken.count(True)
     assert 1 == len(rows.pending())
+
+
+async def test_letters_that_come_together_are_added_at_once_and_each_counts_once(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """Many new ones by two statements; with one among them that was seen, or two that are the same, still each once."""
+    rows = arrivals_of(engine)
+    commits = GroupCommit(engine, Spool(tmp_path / "spool", bytes(32), os.urandom))
+
+    def adding(*numbers: int) -> Adding:
+        copies = [replace(LETTER, id=os.urandom(13).hex(), token=f"{number}") for number in numbers]
+        return Adding(table=rows, arrivals=copies, dedup="x")
+
+    for taken, addings in (
+        (30, [adding(number) for number in range(30)]),
+        (40, [adding(number) for number in range(20, 40)]),
+        (50, [adding(number // 2) for number in range(100)]),
+        (54, [adding(49, 50, 51), adding(51, 52), adding(53)]),
+    ):
+        ids = await asyncio.gather(*(commits.run(one, together=rows.add_all) for one in addings))
+        standing = {arrival.token: arrival.id for arrival in rows.pending()}
+        assert taken == len(standing) == len(rows.pending())
+        for one, its in zip(addings, ids, strict=True):
+            assert [standing[arrival.token] for arrival in one.arrivals] == list(its)
+    await commits.close()
+
+
+def test_what_cannot_be_added_at_once_is_left_to_be_added_alone(engine: Engine) -> None:
+    """One that was seen before, or two of the same: NotTogether, and after its rollback nothing of it stands."""
+    rows = arrivals_of(engine)
+    rows.add([LETTER], dedup="seen")
+    new = Adding(table=rows, arrivals=[replace(LETTER, id="n" * 26)], dedup="new")
+    seen = Adding(table=rows, arrivals=[replace(LETTER, id="z" * 26)], dedup="seen")
+    for addings in ([new, seen], [new, new]):
+        with pytest.raises(NotTogether), engine.begin() as connection:
+            rows.add_all(connection, addings)
+    assert (LETTER,) == rows.pending()
 
 
 def test_states_tries_and_filing(engine: Engine) -> None:

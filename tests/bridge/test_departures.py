@@ -271,6 +271,17 @@ def test_after_a_day_without_a_bridge_only_the_later_word_is_told(queue: Queue) 
     assert [("delayed", None, DAY_MS)] == words(queue)
 
 
+def test_a_peer_that_reports_a_delay_that_the_case_hears_of_already_adds_nothing(queue: Queue) -> None:
+    """By the clock and by the peer: one word."""
+    departure = queue.add()
+    queue.now_ms += DELAYED_MS
+    queue.departures.tidings.note_overdue()
+    queue.departures.record(queue.claim(), HANDED, worker="one")
+    queue.now_ms += 1
+    queue.departures.report(departure.id, Report(untrusted_action="delayed", untrusted_status="4.4.1"))
+    assert [("delayed", None, DELAYED_MS), ("emailed", None, DELAYED_MS)] == sorted(words(queue))
+
+
 def test_a_letter_that_left_in_time_is_not_worried_about(queue: Queue) -> None:
     """Handed over after 20 minutes."""
     queue.add()

@@ -241,8 +241,7 @@ def test_files_that_are_too_large_are_named_with_the_link() -> None:
 
 def test_what_fits_is_what_providers_take() -> None:
     """18 MB in the open; less in a sealed letter, which grows twice on its way."""
-    most = Part(name="a", content_type="a/b", content=bytes(SEALED_BYTES))
-    rest = Part(name="b", content_type="a/b", content=bytes(PLAIN_BYTES - SEALED_BYTES))
+    most, rest = SEALED_BYTES, PLAIN_BYTES - SEALED_BYTES
     assert [True, True, True] == [fits([most], mode=mode) for mode in ("plain", "pgp", "smime")]
     assert [True, False, False] == [fits([most, rest], mode=mode) for mode in ("plain", "pgp", "smime")]
     assert not fits([most, rest, rest], mode="plain")

@@ -34,8 +34,12 @@ class World:
     async def page(self, request: web.Request) -> web.Response:
         """The policy page."""
         self.fetches.append(request.host)
-        headers = {"Location": "https://mta-sts.clinic.example/other"} if self.status == 302 else {}
+        headers = {"Location": "/other"} if self.status == 302 else {}
         return web.Response(text=self.text, status=self.status, content_type=self.kind, headers=headers)
+
+    async def other(self, _request: web.Request) -> web.Response:
+        """Where a redirect leads: a policy in order."""
+        return web.Response(text=TEXT)
 
 
 @asynccontextmanager
@@ -49,7 +53,7 @@ async def world(folder: Path, *, name: str = "mta-sts.clinic.example", private: 
     async with serving(zone) as resolver:
         there = World(zone=zone, dns=resolver)
         application.router.add_get("/.well-known/mta-sts.txt", there.page)
-        application.router.add_get("/other", there.page)
+        application.router.add_get("/other", there.other)
         runner = web.AppRunner(application)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=authority.certificate(name).context).start()

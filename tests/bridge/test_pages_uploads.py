@@ -1,6 +1,7 @@
 """Files that come by a link: in pieces, by a plain form, after cuts and restarts, and within their limits."""
 
 import asyncio
+import json
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 
 from tests.bridge.pages_site import CLOSED, DOMAIN, LISTED, REVOKED, UNKNOWN, House
+from tests.node import JS
 from vetrelay.bridge.addressing import case_address
 from vetrelay.bridge.pages import words
 from vetrelay.bridge.pages.upload_table import LIFE_MS, MOST_OPEN
@@ -217,6 +219,22 @@ async def test_tiny_pieces_are_not_kept(house: House, client: Client) -> None:
     url = await created(client, 200_000)
     assert 400 == (await patch(client, url, 0, b"x")).status
     assert (0, 0) == (await offset(client, url), house.spooled())
+
+
+async def test_an_unmodified_tus_client_can_upload(house: House, client: Client, node: Path, tmp_path: Path) -> None:
+    """Whoever has a tus client of their own needs no browser: tus-js-client goes through as it comes."""
+    (tmp_path / "film.mp4").write_bytes(FILM)
+    asked = {
+        "url": str(client.make_url(f"{PLACE}/files")), "headers": {}, "file": str(tmp_path / "film.mp4"),
+        "metadata": {"filename": "Röntgen.mp4"}, "retryDelays": [], "chunkSize": 300_000,
+    }  # fmt: skip
+    process = await asyncio.create_subprocess_exec(
+        node, JS / "tus_upload.mjs", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate(json.dumps(asked).encode())
+    last = json.loads(said.splitlines()[-1])
+    assert ("success", 5) == (last["event"], len(last["requests"])), last
+    assert {"Röntgen.mp4": FILM} == house.arrived()
 
 
 async def test_an_upload_belongs_to_its_link(client: Client, house: House) -> None:

@@ -15,13 +15,14 @@ import pytest
 from sqlalchemy import event
 
 from tests.bridge.mailrooms import CLINIC, NOW_MS, ROWAN, Told, case_of, letter, mailroom, reception_of, zone
-from tests.bridge.receiving import DOMAIN
+from tests.bridge.receiving import DOMAIN, Wire
 from tests.bridge.zone import Zone, serving
 from vetrelay.bridge.addresses import Addresses
 from vetrelay.bridge.addressing import bounce_address
 from vetrelay.bridge.mailroom import Mailroom
 from vetrelay.bridge.ports import Arrival, ArrivalState, Arriving, MiB, Peer
 from vetrelay.bridge.reception import MailReception
+from vetrelay.bridge.smtp_in import listen
 from vetrelay.errors import Fault
 
 PEER = Peer(address="127.0.0.1", helo="mx.wrenfield.example", tls=False)
@@ -451,6 +452,25 @@ async def test_row_02_a_letter_whose_250_was_lost_comes_again_and_counts_once(ho
     assert [house.only().spool] == house.files()
     house.room.arrivals.set_state(house.only().id, ArrivalState.DONE)
     assert first == await house.take(letter())
+
+
+async def test_row_02_a_peer_that_goes_away_right_after_the_dot_and_comes_back(house: House) -> None:
+    """Over a real connection: the 250 is never heard, the letter is sent again, and it is there once."""
+    listening = await listen(house.reception, config=house.room.config, tls=None, random_bytes=os.urandom)
+    content = letter(STRANGER)
+    for _ in range(3):
+        wire = await Wire.greeted(listening.listens[0])
+        await wire.at_data(sender=STRANGER, recipient=case_of(ROWAN))
+        await wire.put(content + b".\r\n")
+        await wire.close()
+    wire = await Wire.greeted(listening.listens[0])
+    await wire.at_data(sender=STRANGER, recipient=case_of(ROWAN))
+    reply = await wire.say(content + b".\r\n")
+    await wire.close()
+    await listening.close()
+    assert f"250 2.0.0 {house.only().id}" == reply
+    assert [house.only().spool] == house.files()
+    assert content == house.room.spool.read(house.only().spool)
 
 
 async def test_what_is_not_the_same_letter_counts_anew(house: House) -> None:

@@ -604,6 +604,25 @@ async def test_row_11_a_letter_over_tls_and_no_second_starttls(reception: FileRe
     assert [True, True] == [arriving.peer.tls for arriving, _ in reception.taken]
 
 
+async def test_row_11_tls_works_on_the_loop_that_the_bridge_runs_on(tmp_path: Path) -> None:
+    """uvloop has its own TLS: letters, a failed handshake, something slipped in, and a good letter after all of it."""
+    certificate = Authority(tmp_path).certificate("127.0.0.1")
+    settings = (f"chain={certificate.chain}", f"key={certificate.key}", "connections=1")
+    with served_apart(tmp_path / "letters", *settings) as apart:
+        await swaks(apart.where, "--tls")
+        for said in (b"STARTTLS\r\nMAIL FROM:<slipped@vet.example>\r\n", b"STARTTLS\r\n"):
+            wire = await Wire.greeted(apart.where)
+            heard = await wire.say(said)
+            await wire.put(b"no TLS at all\r\n")
+            assert heard.startswith(("421 ", "220 "))
+            assert await wire.ended()
+            await wire.close()
+        # There is room for one connection, so each of those before has left it.
+        await swaks(apart.where, "--tls")
+
+        assert 2 == len(apart.letters())
+
+
 async def test_row_11_what_is_slipped_in_behind_starttls_is_not_executed(
     reception: FileReception, tmp_path: Path
 ) -> None:

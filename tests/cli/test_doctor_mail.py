@@ -254,6 +254,16 @@ def test_a_certificate_and_a_key_that_do_not_fit_are_found(practice: Practice) -
     assert ("bad", "tls_cert or tls_key cannot be read") == practice.checks()["TLS certificate"]
 
 
+def test_what_seals_letters_is_looked_for(practice: Practice, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The library for PGP, the program for S/MIME; what is missing is said with what it means."""
+    checks = practice.checks()
+    assert ("ok", "ok") == (checks["PGP"][0], checks["S/MIME"][0])
+    monkeypatch.setattr("vetrelay.bridge.openpgp.sequoia", None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    checks = practice.checks()
+    assert ("warn", "warn") == (checks["PGP"][0], checks["S/MIME"][0])
+
+
 def test_the_bridges_own_port_is_tried(practice: Practice) -> None:
     """Nobody there; the bridge without TLS; the bridge; somebody else."""
     assert "bad" == practice.checks()["mail port here"][0]

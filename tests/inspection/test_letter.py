@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -179,6 +180,15 @@ async def test_a_text_without_end_is_a_file_too(inspector: Inspector) -> None:
     assert 1 == read.notes[Note.TEXT_SHORTENED]
 
 
+async def test_a_page_without_end_is_a_file_too(inspector: Inspector) -> None:
+    """Of one that is too long for a screen the beginning is shown; of many only the first, and all are there."""
+    page = b"<p>Give 2 ml.</p>\n" * 70_000
+    read = await read_letter(inspector, made_of("mixed", *[part("text/html", page)] * 3))
+    assert [("page.html", page)] * 3 == [(one.name, one.content) for one in read.parts]
+    assert read.text.startswith("Give 2 ml.\n")
+    assert read.text.endswith("--- a web page that is only in the file page.html ---")
+
+
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
@@ -220,6 +230,14 @@ async def test_a_forwarded_letters_sender_is_only_claimed(inspector: Inspector) 
     ) == read.text
     assert [("letter-1.eml", "message/rfc822", inner)] == [(p.name, p.media_type, p.content) for p in read.parts]
     assert ("vet@example.org", "Luna") == (read.sender_address, read.subject)
+
+
+async def test_a_letter_in_a_letter_is_called_one(inspector: Inspector) -> None:
+    """Whatever its name says: by its ending it is opened."""
+    inner = part('message/rfc822; name="Findings of Luna.txt"', plain("Hello."))
+    assert ["Findings of Luna.txt.eml"] == [
+        p.name for p in (await read_letter(inspector, made_of("mixed", inner))).parts
+    ]
 
 
 async def test_a_digest_is_made_of_letters(inspector: Inspector) -> None:
@@ -415,7 +433,7 @@ async def test_what_is_protected_in_part_is_not_protected(inspector: Inspector, 
     assert (Protection.NONE, None) == (read.protection, read.signed)
 
 
-# --- limits ---------------------------------------------------------------------------------------------------------
+# --- limits and loading ---------------------------------------------------------------------------------------------------------
 
 
 async def test_a_letter_may_lie_behind_a_descriptor(inspector: Inspector, tmp_path: Path) -> None:
@@ -444,3 +462,37 @@ async def test_a_letter_that_is_too_large_is_not_opened(inspector: Inspector, tm
         with pytest.raises(Unfit) as refused:
             await read_letter(inspector, DescriptorSource(opened.fileno()))
     assert Reason.TOO_MANY_BYTES is refused.value.reason
+
+
+# Inside the jail nothing can be imported: what is met there first would make a sound letter unreadable, or a bounce none.
+NOTHING_NEW = """
+import sys
+from pathlib import Path
+from vetrelay.inspection import worker
+from vetrelay.inspection.formats import wholeletter
+from vetrelay.inspection.words import Unfit
+worker.prepare("all")
+before = set(sys.modules)
+for path in Path(sys.argv[1]).iterdir():
+    try:
+        wholeletter.read(path.read_bytes(), most=100)
+    except Unfit:
+        pass
+print(sorted(set(sys.modules) - before))
+"""
+
+
+def imported_while_reading(folder: Path) -> str:
+    """What a warm worker must load to read these letters."""
+    command = [sys.executable, "-I", "-c", NOTHING_NEW, str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+async def test_nothing_is_imported_while_a_letter_is_read(tmp_path: Path) -> None:
+    """Bombs, pages, replies, reports, Outlook's files: all that is needed is there when the worker is warm."""
+    made = [bomb.make() for bomb in letters.BOMBS] + [heavy() for heavy in letters.HEAVY.values()]
+    made += [plain(text) for text in letters.REPLIES.values()] + [letters.PAGE, letters.everything()[0]]
+    made += [report("Action: failed"), report("Final-Recipient: rfc822;a@b.example", "Action: delayed")]
+    for number, content in enumerate(made):
+        (tmp_path / str(number)).write_bytes(content)
+    assert "[]" == imported_while_reading(tmp_path)

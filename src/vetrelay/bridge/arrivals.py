@@ -4,11 +4,13 @@ What a peer sends a second time within 30 days is found by its `dedup` hash and 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, Engine, Row, Select, bindparam, delete, func, insert, select, update
 
+from vetrelay.bridge.groupcommit import NotTogether
 from vetrelay.bridge.ports import (
     Arrival,
     ArrivalClass,
@@ -21,7 +23,7 @@ from vetrelay.bridge.ports import (
 from vetrelay.bridge.sealing import Seals
 from vetrelay.bridge.tables import arrivals as table
 from vetrelay.bridge.tables import reading, seen
-from vetrelay.bridge.upsert import insert_for, insert_or_renew
+from vetrelay.bridge.upsert import insert_at_once, insert_for, insert_or_renew
 from vetrelay.protocol.ids import CaseId
 
 SEEN_MS: Final = 30 * 24 * 60 * 60 * 1000
@@ -49,6 +51,19 @@ _TAKE_PLACE: Final = {
 }
 _DECODER: Final = msgspec.msgpack.Decoder(_Sealed)
 _ENCODER: Final = msgspec.msgpack.Encoder()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adding:
+    """Arrivals of one content that are to be added: a job for a group commit, with Arrivals.add_all as `together`."""
+
+    table: "Arrivals"
+    arrivals: Sequence[Arrival]
+    dedup: str
+
+    def __call__(self, connection: Connection) -> tuple[ArrivalId, ...]:
+        """Adds them by themselves."""
+        return self.table.add_within(connection, self.arrivals, dedup=self.dedup)
 
 
 class Arrivals:
@@ -80,6 +95,17 @@ class Arrivals:
         if rows:
             connection.execute(_INSERT, rows)
         return tuple(ids)
+
+    def add_all(self, connection: Connection, addings: Sequence[Adding]) -> Sequence[tuple[ArrivalId, ...]]:
+        """What many letters bring, by two statements, as long as none was seen before. Raises NotTogether otherwise."""
+        pairs = [(arrival, adding.dedup) for adding in addings for arrival in adding.arrivals]
+        places = [self._place(arrival, dedup) for arrival, dedup in pairs]
+        if len({place["dedup"] for place in places}) < len(places):
+            raise NotTogether
+        if insert_at_once(connection, seen, places, unless="ON CONFLICT DO NOTHING") < len(places):
+            raise NotTogether
+        insert_at_once(connection, table, [self._row(arrival) for arrival, _ in pairs])
+        return [tuple(arrival.id for arrival in adding.arrivals) for adding in addings]
 
     def pending(self) -> tuple[Arrival, ...]:
         """Those to be worked on (RECEIVED and TAKEN), oldest first."""
@@ -139,19 +165,21 @@ class Arrivals:
 
     def _earlier(self, connection: Connection, arrival: Arrival, dedup: str) -> ArrivalId | None:
         """The arrival of the last 30 days that this one repeats; if there is none, this one stands there from now on."""
+        row = self._place(arrival, dedup)
+        # One statement, so that of two processes on one database exactly one gets a row back.
+        if (
+            connection.execute(_TAKE_PLACE[connection.dialect.name], {**row, "now_ms": arrival.received_ms}).first()
+            is not None
+        ):
+            return None
+        earlier: ArrivalId = connection.execute(_WHO_STANDS, {"key": row["dedup"]}).scalar_one()
+        return earlier
+
+    def _place(self, arrival: Arrival, dedup: str) -> dict[str, Any]:
+        """Its row in `seen`: one place for each content at each address."""
         to = (arrival.case or "").encode(), (arrival.token or "").encode()
         key = self._seals.mac("dedup", dedup.encode(), *to)
-        row = {
-            "dedup": key,
-            "arrival": arrival.id,
-            "until_ms": arrival.received_ms + SEEN_MS,
-            "now_ms": arrival.received_ms,
-        }
-        # One statement, so that of two processes on one database exactly one gets a row back.
-        if connection.execute(_TAKE_PLACE[connection.dialect.name], row).first() is not None:
-            return None
-        earlier: ArrivalId = connection.execute(_WHO_STANDS, {"key": key}).scalar_one()
-        return earlier
+        return {"dedup": key, "arrival": arrival.id, "until_ms": arrival.received_ms + SEEN_MS}
 
     def _all(self, query: Select[Any]) -> tuple[Arrival, ...]:
         with reading(self._engine) as connection:

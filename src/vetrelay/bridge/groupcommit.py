@@ -22,13 +22,19 @@ from vetrelay.errors import Fault, VetRelayError
 
 MAX_BATCH_JOBS: Final = 256
 T = TypeVar("T")
+Job = Callable[[Connection], T]
+
+
+class NotTogether(Exception):  # it never leaves a group commit: it says how to go on
+    """Jobs of a kind cannot be done at once after all: the transaction is rolled back, and each runs alone."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Waiting:
-    """A job, the files that go before its rows, who waits for it, and what became of it."""
+    """A job, how it is done with its like, the files that go before its rows, who waits, and what became of it."""
 
-    job: Callable[[Connection], Any]
+    job: Job[Any]
+    together: Callable[[Connection, Sequence[Any]], Sequence[Any]] | None
     files: Sequence[SpoolFile]
     future: "asyncio.Future[Any]"
     result: Any = None
@@ -56,14 +62,21 @@ class GroupCommit:
         self._thread = Thread(target=self._work, name="group-commit", daemon=True)
         self._thread.start()
 
-    async def run(self, job: Callable[[Connection], T], *, files: Sequence[SpoolFile] = ()) -> T:
+    async def run(
+        self,
+        job: Job[T],
+        *,
+        files: Sequence[SpoolFile] = (),
+        together: Callable[[Connection, Sequence[Any]], Sequence[T]] | None = None,
+    ) -> T:
         """Makes the files durable, runs `job(connection)` in a transaction, and returns after its COMMIT.
 
         Once queued it cannot be called back. `job` may be run more than once, each time in a transaction that counts or
-        is rolled back. Raises what the job raised, or Fault `storage_full`, `storage_failed`; the files are then still the
-        caller's to abort.
+        is rolled back. `together` does several jobs that name it at once, for less; it may raise NotTogether.
+        Raises what the job raised, or Fault `storage_full`, `storage_failed`; the files are then still the caller's to
+        abort.
         """
-        waiting = _Waiting(job=job, files=files, future=self._loop.create_future())
+        waiting = _Waiting(job=job, together=together, files=files, future=self._loop.create_future())
         self._queue.put(waiting)
         result: T = await waiting.future
         return result
@@ -110,12 +123,20 @@ class GroupCommit:
         if not waiting:
             return
         with self._engine.begin() as connection:
-            for one in waiting:
-                one.result = one.job(connection)
+            for one, result in zip(waiting, _results(connection, waiting), strict=True):
+                one.result = result
                 self._checkpoint("row.open")
         # COMMIT has returned, and what it says is on the disk: what this batch accepted is accepted at this instant.
         for _ in waiting:
             self._checkpoint("row.committed")
+
+
+def _results(connection: Connection, waiting: Sequence[_Waiting]) -> Sequence[Any]:
+    """What the jobs return, in order. Raises what they raise."""
+    together = waiting[0].together
+    if together is not None and len(waiting) > 1 and all(one.together == together for one in waiting):
+        return together(connection, [one.job for one in waiting])
+    return [one.job(connection) for one in waiting]
 
 
 def _answer(waiting: Sequence[_Waiting]) -> None:

@@ -9,6 +9,7 @@ accepted whether the peer heard it or not: what it sends again is found to be th
 import asyncio
 
 from vetrelay.bridge import smtp_replies as say
+from vetrelay.bridge.arrivals import Adding
 from vetrelay.bridge.firstpass import FirstPass
 from vetrelay.bridge.judging import judge
 from vetrelay.bridge.mailroom import Mailroom
@@ -79,9 +80,8 @@ class Letter:
         # From here on the file is the commit's: if this task is cancelled, a row may name it all the same.
         self._has_file = False
         try:
-            ids = await room.commits.run(
-                lambda connection: room.arrivals.add_within(connection, arrivals, dedup=dedup), files=[self._file]
-            )
+            adding = Adding(table=room.arrivals, arrivals=arrivals, dedup=dedup)
+            ids = await room.commits.run(adding, files=[self._file], together=room.arrivals.add_all)
         except Exception as error:
             # After a lost connection to the database nobody knows whether it committed: then only a sweep may decide.
             unknown = self._file.is_renamed and not (isinstance(error, Fault) and error.code == "storage_full")

@@ -72,9 +72,9 @@ def plain_lines(text: str) -> str:
     return "".join(one if one in "\n\t" or unicodedata.category(one) != "Cc" else " " for one in lines).strip("\n")
 
 
-def fits(parts: Iterable[Part], *, mode: Literal["plain", "pgp", "smime"]) -> bool:
-    """Whether these files can go along by email at all; if not, the letter tells the link instead."""
-    return sum(len(part.content) for part in parts) <= (PLAIN_BYTES if mode == "plain" else SEALED_BYTES)
+def fits(sizes_bytes: Iterable[int], *, mode: Literal["plain", "pgp", "smime"]) -> bool:
+    """Whether files of these sizes can go along by email at all; if not, the letter tells the link instead."""
+    return sum(sizes_bytes) <= (PLAIN_BYTES if mode == "plain" else SEALED_BYTES)
 
 
 def letter_bytes(

@@ -3,6 +3,7 @@
 What cannot be opened safely goes as one file, whole, so that staff can decide; nothing of it is lost.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -20,6 +21,7 @@ from vetrelay.protocol.envelope import MAX_ATTACHMENTS
 from vetrelay.protocol.ids import unb64
 
 WHOLE: Final = LetterPart(name="letter.eml", media_type="message/rfc822", content=b"")
+ABSENT: Final = frozenset({"openpgp_absent", "smime_absent"})
 REST: Final = "the whole text.txt"
 Signature = Literal["none", "good", "unknown", "bad"]
 
@@ -50,14 +52,14 @@ async def opened_letter(bridge: Bridge, raw: bytes, known: Iterable[Corresponden
     if read.protection is Protection.NONE:
         return _fitted(read, encrypted=False, signature="none")
     try:
-        inner = _unsealed(bridge, read, approved, address=address)
+        inner = await asyncio.to_thread(_unsealed, bridge, read, approved, address=address)
         inside = await read_letter(bridge.inspector, inner.content, at_most_parts=MAX_ATTACHMENTS - 1)
     except Refusal as refused:
         return _locked(read, raw, unread=refused.code)
     except Unfit as unfit:
         return _locked(read, raw, unread=unfit.reason.key)
     except Fault as fault:
-        if fault.code != "openpgp_absent":
+        if fault.code not in ABSENT:
             raise
         return _locked(read, raw, unread=fault.code)
     whole = replace(

@@ -4,6 +4,7 @@ Durable before done: an envelope leaves the case's list of what is to be carried
 the queue. Letter out: O1 queued, O2 acknowledged, O3 the peer said 250, O4 told in the case (email.md, architecture.md).
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,17 +15,17 @@ from vetrelay.bridge.bridge import Bridge
 from vetrelay.bridge.casemail import CaseMail, Outgoing
 from vetrelay.bridge.files import FileKept, copies_for, whole_file
 from vetrelay.bridge.letter import About, Author, Links, Posting, compose_full, compose_notice, short_name
-from vetrelay.bridge.lettermime import PLAIN_BYTES, SEALED_BYTES, Part
+from vetrelay.bridge.lettermime import Part, fits
 from vetrelay.bridge.loops import loop_mark
+from vetrelay.bridge.opened import ABSENT
 from vetrelay.bridge.openpgp import protect_pgp
 from vetrelay.bridge.ownkeys import own_pgp, own_smime
 from vetrelay.bridge.pace import DAY_MS, Cause, notice_slot
-from vetrelay.bridge.ports import Mode
 from vetrelay.bridge.shelf import Shelved, put_on_shelf
 from vetrelay.bridge.smime import protect_smime
 from vetrelay.client.thread import EntryView, read_thread
 from vetrelay.errors import Fault, Refusal, VetRelayError
-from vetrelay.protocol.bymail import Correspondent
+from vetrelay.protocol.bymail import Correspondent, MailMode
 from vetrelay.protocol.ids import CaseId, unb64
 from vetrelay.telemetry import event_log
 
@@ -92,7 +93,7 @@ async def _write_to(
     try:
         letter, message_id = await _full_letter(bridge, correspondence, correspondent, message)
     except VetRelayError as wrong:
-        if isinstance(wrong, Fault) and wrong.code != "openpgp_absent":
+        if isinstance(wrong, Fault) and wrong.code not in ABSENT:
             raise
         # A key that does not work any more: a notice reaches them, and says nothing.
         event_log()("bridge.not_sealed", code=wrong.code)
@@ -212,13 +213,13 @@ async def _full_letter(
 ) -> tuple[bytes, str]:
     """The whole message, as its mode seals it. Raises Refusal for a key that cannot be used, Fault as `whole_file`."""
     posting, message_id = posting_to(bridge, correspondence)
-    going = fitting_files(message.files, most_bytes=PLAIN_BYTES if correspondent.mode == "plain" else SEALED_BYTES)
+    going = fitting_files(message.files, mode=correspondent.mode)
     parts = [
         Part(name=kept.name, content_type=kept.media, content=await whole_file(bridge.end, kept)) for kept in going
     ]
     left_out = [kept.name for kept in message.files if kept not in going]
     entry = message.entry
-    mode: Mode = correspondent.mode
+    mode = correspondent.mode
     letter = compose_full(
         posting,
         about=About(short=short_name(correspondence.token), reference=correspondent.reference),
@@ -231,19 +232,22 @@ async def _full_letter(
     )
     if mode == "plain":
         return letter, message_id
-    key = unb64(correspondent.key_material or "")
-    if mode == "pgp":
-        own = own_pgp(bridge)
-        return protect_pgp(letter, certificates=[key], own=own, address=posting.sender, seed=message_id), message_id
-    return protect_smime(
-        letter, certificates=[key], own=own_smime(bridge), address=posting.sender, seed=message_id
-    ), message_id
+    return await asyncio.to_thread(_sealed, bridge, letter, correspondent, posting), message_id
 
 
-def fitting_files(files: tuple[FileKept, ...], *, most_bytes: int) -> tuple[FileKept, ...]:
+def _sealed(bridge: Bridge, letter: bytes, correspondent: Correspondent, posting: Posting) -> bytes:
+    key = [unb64(correspondent.key_material or "")]
+    seed, address = posting.message_id, posting.sender
+    if correspondent.mode == "pgp":
+        return protect_pgp(letter, certificates=key, own=own_pgp(bridge), address=address, seed=seed)
+    return protect_smime(letter, certificates=key, own=own_smime(bridge), address=address, seed=seed)
+
+
+def fitting_files(files: tuple[FileKept, ...], *, mode: MailMode) -> tuple[FileKept, ...]:
     """As many files, in order, as one letter may carry; the link tells of the others."""
+    assert mode != "notify"  # a notice carries none
     going: list[FileKept] = []
     for kept in files:
-        if kept.size + sum(one.size for one in going) <= most_bytes:
+        if fits((one.size for one in (*going, kept)), mode=mode):
             going.append(kept)
     return tuple(going)

@@ -114,7 +114,7 @@ async def _work(config: BridgeConfig, ready: Callable[[Ready], None] | None, tri
         opened.enter_context(_alone(home))
         tls = server_tls(config)
         # The jail is proved first, and its zygotes are started before this process holds a key.
-        settings = Settings(parallel_jobs=os.cpu_count() or 1, random_bytes=os.urandom)
+        settings = Settings(parallel_jobs=os.cpu_count() or 1, loads=("letters",))
         inspector = await opened.enter_async_context(Inspector.start(settings, command=trial.worker))
         keyring = await admitted(config, "bridge", now_ms=_now_ms, random_bytes=os.urandom)
         end = await opened.enter_async_context(open_end(home, keyring, now_ms=_now_ms, random_bytes=os.urandom))

@@ -46,6 +46,13 @@ class _OneLimit(defaultdict[str, int]):
         return COMMAND_BYTES
 
 
+class _NoHooks:
+    """aiosmtpd's handler, of which we use nothing."""
+
+    def __dir__(self) -> Iterable[str]:
+        return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """What all sessions of one listener share."""
@@ -83,7 +90,7 @@ class Connection(SMTP):
     def __init__(self, desk: Desk, address: str, loop: asyncio.AbstractEventLoop) -> None:
         config = desk.config
         super().__init__(
-            None,
+            _NoHooks(),
             hostname=config.hostname,
             ident="ESMTP",  # (14)
             enable_SMTPUTF8=True,

@@ -54,7 +54,11 @@ class _Door(asyncio.Protocol):
             transport.write(f"{refused}\r\n".encode())
             transport.close()
             return
-        session = Session(self._desk, address, asyncio.get_running_loop())
+        try:
+            session = Session(self._desk, address, asyncio.get_running_loop())
+        except BaseException:
+            self._desk.connections.leave(address)
+            raise
         transport.set_protocol(session)
         session.connection_made(transport)
 

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from nacl.secret import SecretBox
@@ -46,6 +47,7 @@ class Spool:
         self._box = SecretBox(Seals(key, random_bytes).key_for("spool"))
         self._random_bytes = random_bytes
         self._checkpoint = checkpoint
+        self._counting = Lock()
         self._used_bytes = self._measured_bytes()
 
     @property
@@ -154,7 +156,8 @@ class Spool:
                 orphans.append(path)
         for path in orphans:
             path.unlink(missing_ok=True)
-        self._used_bytes = self._measured_bytes()
+        with self._counting:
+            self._used_bytes = self._measured_bytes()
         return len(orphans)
 
     def _remove(self, path: Path) -> None:
@@ -166,7 +169,8 @@ class Spool:
         self._grown(-size_bytes)
 
     def _grown(self, by_bytes: int) -> None:
-        self._used_bytes += by_bytes
+        with self._counting:  # letters grow on the loop and end in threads
+            self._used_bytes += by_bytes
 
     def _path(self, id_: str) -> Path:
         if len(id_) != 26 or not ID_LETTERS.issuperset(id_):

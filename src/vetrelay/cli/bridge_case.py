@@ -86,7 +86,7 @@ async def turn_mail_off(end: End, case: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @with_end
 async def address(end: End, case: str, *, wait_seconds: float, as_json: bool) -> int:
-    """Show where each correspondent writes to, where their large files go, and the code of their sealed pages.
+    """Show each correspondent's address, link for large files, and code.
 
     Turns email on in the case if it is off. Each correspondent has an address of their own: give it to nobody else. Tell
     the code by telephone, never by email. Ends with code 4 when nobody is listed.
@@ -174,9 +174,10 @@ async def consent(end: End, case: str, address: str, *, given: bool | None, as_j
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @with_end
 async def front_door(end: End, case: str, *, on: bool | None, as_json: bool) -> None:
-    """Let letters to the practice's general address come into this case, to be filed from there.
+    """Let letters to the practice's general address come into this case.
 
-    One case of staff alone is best: what comes there is anybody's. `vetrelay bridge unfiled` lists what waits. Without
+    They are filed from there: `vetrelay bridge unfiled` lists what waits. Take a case of staff alone, for what comes is
+    anybody's; the newest word counts, so there is one such case. Without
     --on or --off: show how it stands.
 
     \b

@@ -53,7 +53,7 @@ async def correspondents(
     confirm: bool | None,
     as_json: bool,
 ) -> None:
-    """Show who takes part in a case by email; as staff, list somebody or strike them off.
+    """Show who takes part by email; list somebody, or strike them off.
 
     \b
     How somebody is written to:

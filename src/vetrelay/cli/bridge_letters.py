@@ -5,6 +5,7 @@ from typing import Final
 
 import click
 
+from vetrelay.cli.bridge_correspondents import checked_address
 from vetrelay.cli.by_email import waiting_json, waiting_lines
 from vetrelay.cli.find import find_case
 from vetrelay.cli.home import with_end
@@ -12,7 +13,7 @@ from vetrelay.cli.reading import freshest
 from vetrelay.cli.run import EndCommand, IdText
 from vetrelay.cli.terminal import Exit, answer, answer_json, answer_lines, note
 from vetrelay.client.end import End
-from vetrelay.client.follow import AWAY
+from vetrelay.client.follow import AWAY, follow
 from vetrelay.client.mail import mail_state, rule_letter
 from vetrelay.client.news import receive as receive_news
 from vetrelay.errors import Fault, Refusal
@@ -36,9 +37,9 @@ _Found = tuple[CaseId, LetterWaiting]
 async def waiting(
     end: End, case: str | None, *, take: str | None, deny: str | None, listed: bool, as_json: bool
 ) -> int:
-    """Show the letters that wait, in one case or in all; let one in, or turn it away.
+    """Show the letters that wait; let one in, or turn it away.
 
-    A letter waits when its sender is not listed, or when nothing proves who sent it: anybody can write any name on a
+    In one case, or in all. A letter waits when its sender is not listed, or when nothing proves who sent it: anybody can write any name on a
     letter. Ends with code 4 when none waits.
 
     \b
@@ -56,7 +57,9 @@ async def waiting(
     if wanted is None:
         return _show(found, as_json=as_json, none="no letter waits")
     at, letter = _meant(found, wanted)
-    promised = await rule_letter(end, at, letter.letter, take=take is not None, listed=listed)
+    promised = await rule_letter(
+        end, at, letter.letter, take=take is not None, listed=listed and _is_new(end, at, letter)
+    )
     _ruled(at, letter, "is let into" if take else "is kept out of", at, as_json=as_json)
     end.journal.report(promised.id)
     return Exit.OK
@@ -71,9 +74,9 @@ async def waiting(
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @with_end
 async def unfiled(end: End, *, file: tuple[str, str] | None, decline: str | None, listed: bool, as_json: bool) -> int:
-    """Show the letters to the practice's general address that belong to no case yet; file one, or decline it.
+    """Show the letters to the practice's general address; file one, or decline it.
 
-    Ends with code 4 when none waits.
+    They belong to no case yet, and can be read in the case that they came into. Ends with code 4 when none waits.
 
     \b
     Examples:
@@ -89,7 +92,9 @@ async def unfiled(end: End, *, file: tuple[str, str] | None, decline: str | None
     if file is not None:
         at, letter = _meant(found, file[0])
         into = find_case(end, file[1])
-        promised = await rule_letter(end, at, letter.letter, take=True, into=into, listed=listed)
+        await follow(end, into)
+        new = listed and _is_new(end, into, letter)
+        promised = await rule_letter(end, at, letter.letter, take=True, into=into, listed=new)
         _ruled(at, letter, "is filed into", into, as_json=as_json)
     elif decline is not None:
         at, letter = _meant(found, decline)
@@ -130,6 +135,14 @@ def _meant(found: Iterable[_Found], wanted: str) -> _Found:
     if len(matching) > 1:
         raise Refusal("which_letter")
     return matching[0]
+
+
+def _is_new(end: End, case: CaseId, letter: LetterWaiting) -> bool:
+    """Whether a letter's sender is not listed yet: who is, stays written to as they were.
+
+    Raises Refusal `no_mail_address` for a sender that is none.
+    """
+    return checked_address(letter.sender) not in mail_state(end, case).correspondents
 
 
 def _show(found: list[_Found], *, as_json: bool, none: str) -> int:

@@ -76,7 +76,9 @@ def queue(config: Path, *, as_json: bool) -> None:
 @click.option("--all", "every", is_flag=True, help="Every letter that waits.")
 @click.option("--config", type=SETTINGS_FILE, required=True, help="Its settings file (`up` writes DIR/bridge.toml).")
 def retry(letter: str | None, *, every: bool, config: Path) -> None:
-    """Try letters that wait to leave again now: one, by the number that `queue` shows, or all.
+    """Try letters that wait to leave again now, one or all.
+
+    One is named by the number that `queue` shows. A running bridge takes them up by itself.
 
     \b
     Examples:

@@ -33,9 +33,9 @@ STYLES: Final[dict[str, Style]] = {"ok": "good", "warn": "warn", "bad": "bad"}
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def mail(config: Path, *, to: str | None, as_json: bool) -> int:
-    """Check the email bridge: DNS records, certificate, names, ports; and print the records to publish.
+    """Check the email bridge, and print the DNS records to publish.
 
-    It sends no letter, and asks only the DNS, this bridge's own addresses, the smarthost, and the domain that --to names.
+    Names, certificate, policies, ports, pages: one line for each. It sends no letter, and asks only the DNS, this bridge's own addresses, the smarthost, and the domain that --to names.
     Ends with code 1 when something is bad.
 
     \b
@@ -90,7 +90,11 @@ async def _all(config: BridgeConfig, to: str | None) -> list[Check]:
         ("web pages", lambda: mail_checkup.pages(config)),
     ]
     folder = Path(config.data)
-    here = [*(disk(folder) if folder.exists() else []), mail_checkup.certificate(config, now_ms=now_ms())]
+    here = [
+        *(disk(folder) if folder.exists() else []),
+        *mail_checkup.sealing(),
+        mail_checkup.certificate(config, now_ms=now_ms()),
+    ]
     return here + list(await asyncio.gather(*(_answered(name, ask) for name, ask in asked)))
 
 

@@ -59,6 +59,13 @@ BENCHES: Final = (
         quick="measure(32 * 1024 * 1024)",
     ),
     Bench(name="relay", module="bench_relay", what="accepting and waking readers, against bare HTTP and bare SQL"),
+    Bench(
+        name="smtp",
+        module="bench_smtp",
+        what="taking letters in, against Postfix and stock aiosmtpd",
+        full="measure(7)",
+        quick="measure(2)",
+    ),
 )
 FLOORS: Final[Mapping[tuple[str, str], Floor]] = {
     ("age", "seal"): Floor(what="sealing, of the bare AEAD's speed", must=0.5, aim=0.7),
@@ -95,4 +102,8 @@ FLOORS: Final[Mapping[tuple[str, str], Floor]] = {
         what="inbox page at 1,000,000 envelopes, times the one at 1,000", must=1.5, aim=1.1, at_most=True
     ),
     ("relay", "wake_p95_ms"): Floor(what="accepted to waiting reader, p95, ms", must=50, aim=15, at_most=True),
+    ("smtp", "large_of_postfix"): Floor(what="1 MiB letters, durable, of Postfix's speed", must=0.8, aim=1.2),
+    ("smtp", "large_of_stock"): Floor(what="1 MiB letters, durable, times stock aiosmtpd", must=3),
+    ("smtp", "small_of_postfix"): Floor(what="10 KiB letters, durable, of Postfix's speed", must=0.7, aim=1.0),
+    ("smtp", "session_mebibytes"): Floor(what="memory of a session with a letter of 40 MiB, MiB", must=1, at_most=True),
 }

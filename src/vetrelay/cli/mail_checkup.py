@@ -1,6 +1,7 @@
 """The mail doctor's checks of what is published and of what lies on this disk: certificate, names, policies, keys."""
 
 import asyncio
+import shutil
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from vetrelay.bridge.dkim_sign import dns_record
 from vetrelay.bridge.dmarc import demand_of
+from vetrelay.bridge.openpgp import require_openpgp
 from vetrelay.bridge.ports import Peer
 from vetrelay.bridge.resolver import Resolver
 from vetrelay.bridge.sender_policy import SenderPolicies
@@ -21,6 +23,20 @@ from vetrelay.errors import Fault
 
 SOON_DAYS: Final = 14
 PATIENCE_SECONDS: Final = 15.0
+
+
+def sealing() -> list[Check]:
+    """Whether letters can be sealed and opened: PGP by the extra's library, S/MIME signatures by openssl."""
+    try:
+        require_openpgp()
+        pgp = Check(name="PGP", verdict="ok", what="letters can be sealed and opened")
+    except Fault:
+        mend = "install the extra: pip install 'vetrelay[openpgp]'; without it those clinics get notices"
+        pgp = Check(name="PGP", verdict="warn", what="letters cannot be sealed or opened", mend=mend)
+    if shutil.which("openssl"):
+        return [pgp, Check(name="S/MIME", verdict="ok", what="letters can be sealed, and signatures checked")]
+    mend = "install openssl; without it no S/MIME signature is checked"
+    return [pgp, Check(name="S/MIME", verdict="warn", what="signatures cannot be checked", mend=mend)]
 
 
 def certificate(config: BridgeConfig, *, now_ms: int) -> Check:

@@ -83,10 +83,11 @@ async def _spoken(host: str, port: int, *, name: str, ours: str, tls: ssl.SSLCon
             size_bytes=int(size) if size.isdigit() else None,
         )
     finally:
+        transport = client.transport  # forgotten by the client when it has said goodbye
         with suppress(aiosmtplib.SMTPException, OSError):
             await client.quit(timeout=QUIT_SECONDS)
-        if isinstance(client.transport, asyncio.WriteTransport):
-            client.transport.abort()  # a TLS connection would wait for the other side's last word
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()  # a TLS connection would wait for the other side's last word
 
 
 async def own_port(config: BridgeConfig) -> Check:

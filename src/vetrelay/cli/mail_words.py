@@ -83,6 +83,10 @@ def mail_lines(entry: EntryView) -> Iterator[Line]:
 
 
 def _letter_lines(letter: Letter) -> Iterator[Line]:
+    if letter.way == "link":
+        yield Line(
+            text="came by the upload link of this address: whoever has the link can send by it", style="quiet", indent=2
+        )
     if letter.subject:
         yield Line(text=f"subject: {printable(letter.subject)}", style="quiet", indent=2)
     if letter.automatic:

@@ -28,7 +28,7 @@ from vetrelay.inspection.kinds import KINDS, Family, Kind
 from vetrelay.inspection.pack import Sink
 from vetrelay.inspection.packjobs import Slice, check_sum, drawing, taken_out, taking_out
 from vetrelay.inspection.policy import Row
-from vetrelay.inspection.pool import Pool
+from vetrelay.inspection.pool import LOADS, Pool
 from vetrelay.inspection.result import RawOutput, Result
 from vetrelay.inspection.sandbox import WORKER_COMMAND, Ending
 from vetrelay.inspection.source import BytesSource, DescriptorSource, Source
@@ -50,7 +50,8 @@ _LEAN = {Family.PICTURE: "pictures"}
 class Settings:
     """How many jobs run at once (each takes a core), the policy table, and what a clinic wants of DICOM and PDF.
 
-    `random_bytes` is needed for DICOM in the teaching mode, which is held without it.
+    `random_bytes` is needed for DICOM in the teaching mode, which is held without it. `loads` is what its zygotes have
+    loaded: "letters" alone reads letters and inspects nothing.
     """
 
     parallel_jobs: int = field(default_factory=lambda: max(2, os.cpu_count() or 1))
@@ -58,6 +59,7 @@ class Settings:
     mode: DicomMode = DicomMode.CARE
     flatten: bool = False
     random_bytes: Callable[[int], bytes] | None = None
+    loads: tuple[str, ...] = LOADS
 
 
 class Inspector:
@@ -77,7 +79,7 @@ class Inspector:
 
         Raises Fault `no_sandbox` where a job cannot be confined, `sandbox_failed` where the check itself does not work.
         """
-        pool = Pool(command, parallel_jobs=settings.parallel_jobs)
+        pool = Pool(command, parallel_jobs=settings.parallel_jobs, loads=settings.loads)
         inspector = cls(settings, pool)
         try:
             zygote = await pool.fill()
@@ -124,7 +126,7 @@ class Inspector:
 
         Raises Unfit(JAIL_LOST) where its jail was lost twice, Fault where none can be had.
         """
-        return await self._run("all", request, source, budget=None)
+        return await self._run(self._settings.loads[-1], request, source, budget=None)
 
     async def _found(
         self,

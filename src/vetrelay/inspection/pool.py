@@ -23,24 +23,24 @@ class Pool:
     It begins with one zygote of each load and grows when jobs wait for more: starting one takes seconds of a core.
     """
 
-    def __init__(self, command: Sequence[str], *, parallel_jobs: int) -> None:
+    def __init__(self, command: Sequence[str], *, parallel_jobs: int, loads: Sequence[str] = LOADS) -> None:
         self._command = command
         self._parallel_jobs = parallel_jobs
         self._turns = Turns(parallel_jobs)
         # First in, first out: while one zygote serves, the others have their next child ready.
-        self._idle: Mapping[str, asyncio.Queue[Zygote]] = {load: asyncio.Queue() for load in LOADS}
-        self._places = dict.fromkeys(LOADS, 1)
+        self._idle: Mapping[str, asyncio.Queue[Zygote]] = {load: asyncio.Queue() for load in loads}
+        self._places = dict.fromkeys(loads, 1)
         self._growing: set[asyncio.Task[None]] = set()
         self._alive: set[Zygote] = set()
         self._ended = False
 
     async def fill(self) -> Zygote:
-        """Starts the first zygote of each load and proves it; the one with all formats, which tells what is opened here.
+        """Starts the first zygote of each load and proves it; the last load's, which tells what is opened here.
 
         Raises Fault `no_sandbox`, `sandbox_failed`.
         """
-        firsts = await asyncio.gather(*(self._started(load) for load in LOADS))
-        for load, zygote in zip(LOADS, firsts, strict=True):
+        firsts = await asyncio.gather(*(self._started(load) for load in self._idle))
+        for load, zygote in zip(self._idle, firsts, strict=True):
             await selftest.prove_samples(zygote)
             self._idle[load].put_nowait(zygote)
         return firsts[-1]

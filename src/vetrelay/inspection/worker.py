@@ -1,4 +1,4 @@
-"""The zygote's entry point: `python -I -m vetrelay.inspection.worker CONTROL JOBS all|pictures`. Started, never imported.
+"""The zygote's entry point: `python -I -m vetrelay.inspection.worker CONTROL JOBS all|pictures|letters`. Started, never imported.
 
 The only module that imports the parsers of strangers' files. It warms every code path a job takes, because inside the
 jail nothing can be imported or opened any more, and then serves.
@@ -100,6 +100,7 @@ _RECORDINGS = (
 )
 FORMATS: Mapping[str, tuple[Format, ...]] = {
     "pictures": _PICTURES,
+    "letters": _LETTERS,
     "all": (*_PICTURES, *_PAPERS, *_SCANS, *_WRITINGS, *_LETTERS, *_RECORDINGS),
 }
 """What a worker loads, by the word that it is started with. A lean one is forked faster."""
@@ -202,7 +203,7 @@ def prepare(load: str) -> Tools:
         codecs.lookup(name)
     member.prepare()
     sheet.prepare()
-    if load == "all":
+    if load in {"letters", "all"}:
         wholeletter.prepare()
     chosen = FORMATS[load]
     for one in chosen:

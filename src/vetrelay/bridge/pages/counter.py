@@ -141,7 +141,7 @@ class Counter:
         """At the start and once a day: accepts what a crash left whole, gives up what is past its time. Raises Fault."""
         for standing in await asyncio.to_thread(self._table.whole):
             sender = await self._sender(standing.token)
-            if sender is not None:
+            if sender is not None and _is_open(sender):
                 await self._uploads.finish(sender, standing)
         for standing in await asyncio.to_thread(self._table.given_up):
             await asyncio.to_thread(self._uploads.remove, standing)

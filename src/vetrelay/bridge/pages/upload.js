@@ -9,7 +9,7 @@
   const problem = document.getElementById('problem');
   const uploads = location.pathname.replace(/\/$/, '') + '/files';
   const KiB = 1024, LEAST = 256 * KiB, MOST = 8192 * KiB;
-  const STALL_MS = 60000, DAY_MS = 86400000, KEPT_DAYS = 7;
+  const STALL_MS = 60000, STORING_MS = 600000, DAY_MS = 86400000, KEPT_DAYS = 7;
   const items = [];
   let running = false, pieceBytes = 1024 * KiB, screenLock = null;
 
@@ -50,15 +50,16 @@
       const request = new XMLHttpRequest();
       let clock = 0;
       const end = (settle, value) => { clearTimeout(clock); item.request = null; settle(value); };
-      const wind = () => { clearTimeout(clock); clock = setTimeout(() => request.abort(), STALL_MS); };
+      const wind = (ms) => { clearTimeout(clock); clock = setTimeout(() => request.abort(), ms); };
       request.open(method, url);
       request.setRequestHeader('Tus-Resumable', '1.0.0');
       for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
-      request.upload.onprogress = (event) => { wind(); onProgress(event.loaded); };
+      request.upload.onprogress = (event) => { wind(STALL_MS); onProgress(event.loaded); };
+      request.upload.onload = () => wind(STORING_MS); // all is sent: a large file takes its time to be stored
       request.onload = () => end(resolve, request);
       request.onerror = request.onabort = () => end(reject, new Error('cut'));
       item.request = request;
-      wind();
+      wind(STALL_MS);
       request.send(body);
     });
   }
@@ -170,12 +171,14 @@
 
   function tell() {
     const count = (state) => items.filter((item) => item.state === state).length;
-    const done = count('done'), failed = count('refused'), all = items.length - count('ready');
+    const done = count('done'), failed = count('refused'), ready = count('ready'), all = items.length - ready;
     const parts = [];
+    summary.className = all && done === all && !ready ? 'good' : 'state';
     if (!navigator.onLine && running) parts.push(words.offline);
-    else if (all && done === all) parts.push(words.allDone);
+    else if (all && done === all) parts.push(ready ? say(words.summary, { done, all }) : words.allDone);
     else if (all) parts.push(say(words.summary, { done, all }));
     if (failed) parts.push(say(words.someFailed, { failed }));
+    if (ready) parts.push(say(words.readyCount, { ready }));
     summary.textContent = parts.join(' ');
   }
 
@@ -236,6 +239,7 @@
       for (const file of input.files) add(file, file.name, keyOf(file), false);
       input.value = '';
       problem.hidden = true;
+      tell();
     });
   }
 
@@ -262,8 +266,8 @@
       item.status.className = '';
       show(item, words.waiting, null);
     }
-    tell();
     run();
+    tell();
   });
 
   addEventListener('offline', tell);
@@ -271,6 +275,7 @@
   document.addEventListener('visibilitychange', () => { if (running && !document.hidden) keepAwake(); });
   addEventListener('beforeunload', (event) => { if (running) event.preventDefault(); });
 
+  form.classList.add('scripted');
   const names = unfinished();
   if (names.length) {
     const box = document.getElementById('unfinished');

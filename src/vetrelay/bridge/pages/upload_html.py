@@ -42,7 +42,7 @@ def upload_page(place: Place, *, wrong: str = "") -> web.Response:
         + '<textarea id="note" name="note" maxlength="20000"></textarea></div>'
         + f'<p id="problem" class="wrong" role="alert"{"" if wrong else " hidden"}>{escape(wrong)}</p>'
         + f"<p><button>{escape(words.SEND)}</button></p></form>"
-        + '<p id="summary" class="good" role="status"></p>'
+        + '<p id="summary" class="state" role="status"></p>'
         + paragraph(words.TRUST, kind="small")
         + paragraph(words.NOT_URGENT, kind="small")
         + words_for_script({"place": place.short})

@@ -116,6 +116,7 @@ SCRIPT: Final[Mapping[str, str]] = MappingProxyType(
         "refused": "Not sent: {reason}",
         "changed": "The file cannot be read any more. Choose it again.",
         "summary": "{done} of {all} sent.",
+        "readyCount": "{ready} ready: press Send.",
         "allDone": "Everything was received and is stored safely. You may close this page.",
         "someFailed": "{failed} not sent. See the list.",
         "unfinished": "Not finished before. Choose the same file again, and it goes on where it stopped: {names}",

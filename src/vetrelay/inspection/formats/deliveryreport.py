@@ -13,11 +13,13 @@ from vetrelay.inspection.formats.letterparts import Part
 from vetrelay.inspection.formats.letterwords import Reader
 from vetrelay.inspection.letterread import MAX_ADDRESS_CHARS, Action, DeliveryReport
 from vetrelay.inspection.outlines.outline import Content
+from vetrelay.inspection.words import Unfit
 
 _STATUSES = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _MOST_BLOCKS = 200
-# The library for old bounces parses a letter with the standard library's parser, which is slow on what is made for it.
-_MAX_GUESSED_BYTES = 256 * 1024
+# The library for old bounces parses a letter with the standard library's parser, which is slow on what is made for it;
+# what happened stands at the top, before the letter that came back.
+_LOOKED_AT_BYTES = 64 * 1024
 _STATUS = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}")
 _REPLY_CODE = re.compile(r"\b([245][0-9]{2})\b")
 _WORD = re.compile(r"[a-z0-9-]{1,16}")
@@ -65,8 +67,11 @@ def _leaves(part: Part) -> Iterator[Part]:
 
 
 def _told(body: bytes) -> DeliveryReport | None:
-    """Of what is told of each recipient, the worst."""
-    whole, *recipients = [*_blocks(body)] or [Fields()]
+    """Of what is told of each recipient, the worst; None where it is not told so that a program can read it."""
+    try:
+        whole, *recipients = [*_blocks(body)] or [Fields()]
+    except Unfit:  # fields without end
+        return None
     envelope_id = whole.get("Original-Envelope-Id").strip()
     reports = [one for block in (recipients or [whole]) if (one := _of_recipient(block, envelope_id)) is not None]
     return min(reports, key=lambda one: list(Action).index(one.action), default=None)
@@ -113,9 +118,7 @@ def _address(said: str) -> str:
 
 def _guessed(content: Content) -> DeliveryReport | None:
     """What the words of an old bounce say, for the many servers whose words are known."""
-    if len(content) > _MAX_GUESSED_BYTES:
-        return None
-    temporary, permanent = _old_failures(bytes(content[:]))
+    temporary, permanent = _old_failures(bytes(content[:_LOOKED_AT_BYTES]))
     for action, recipients in ((Action.FAILED, permanent), (Action.DELAYED, temporary)):
         if recipients:
             first = min(recipients).decode("utf-8", "replace")

@@ -1,6 +1,6 @@
 """The words of a letter, and its files: one walk over its parts, for a letter that is inspected and one that is read.
 
-Plain text before a web page, unless it says far less; flowed paragraphs joined; what is no words is a part.
+Plain text before a web page, both where they differ; flowed paragraphs joined; what is no words is a part.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from vetrelay.inspection.formats import flowed, lettertext, pagetext
 from vetrelay.inspection.formats.letterparts import Part
-from vetrelay.inspection.formats.partnames import file_name, made_up_name
+from vetrelay.inspection.formats.partnames import file_name, made_up_name, name_of_its_kind
 from vetrelay.inspection.formats.tally import Tally
 from vetrelay.inspection.letterframe import is_media_type
 from vetrelay.inspection.letterread import LetterPart
@@ -18,7 +18,6 @@ from vetrelay.inspection.outlines.outline import Content
 from vetrelay.inspection.words import Reason, Unfit
 
 SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
-LETTERS = frozenset({"message/rfc822", "message/global", "message/news"})
 _WORDS = frozenset({"text/plain", "text/html"})
 _TELLS_OF_MIME = re.compile(r"(?i)mime|multi-?part")
 _WORD = re.compile(r"\w+")
@@ -27,7 +26,7 @@ _LINK = re.compile(r"<?\b(?:https?|mailto|tel):[^\s<>]*>?")
 _MOST_OF_TEN = 8
 _LONGEST_COMPARED_CHARS = 1 << 20
 # A megabyte of a page takes a second; of a letter's pages so much is read.
-MAX_PAGES_CHARS = 4 << 20
+MAX_PAGES_CHARS = 2 << 20
 _ONLY_A_FILE = "--- a web page that is only in the file page.html ---"
 
 
@@ -79,7 +78,7 @@ class Reader:
             self.tally.add(Note.SHOWN_AS_TEXT)
             if self._told_of is not None:
                 text = self._kept_of_a_page(part, text)
-                self._pages_chars += len(text)
+                self._pages_chars += min(len(text), pagetext.MAX_PAGE_CHARS)
                 if self._pages_chars > MAX_PAGES_CHARS:
                     return _ONLY_A_FILE
             return pagetext.page_text(text, self.tally)
@@ -92,7 +91,8 @@ class Reader:
         page, pictures = pagetext.without_pictures(page)
         for one in pictures:
             self.add(LetterPart(name="", media_type=one.media_type, content=one.content, inline=True))
-        if len(page) > pagetext.MAX_PAGE_CHARS or self._pages_chars + len(page) > MAX_PAGES_CHARS:
+        is_cut = len(page) > pagetext.MAX_PAGE_CHARS
+        if is_cut or self._pages_chars + len(page) > MAX_PAGES_CHARS:
             self._keep(part, "page.html")
         return page
 
@@ -137,7 +137,7 @@ class Reader:
         is_within = disposition == "inline" or (not disposition and bool(part.fields.get("Content-ID")))
         return self.add(
             LetterPart(
-                name=name or file_name(part.fields),
+                name=name or name_of_its_kind(file_name(part.fields), media_type),
                 media_type=media_type,
                 content=self.body(part) if content is None else content,
                 inline=is_within,

@@ -6,7 +6,7 @@ from vetrelay.inspection.kinds import KIND_BY_MEDIA_TYPE, KINDS, Kind
 from vetrelay.inspection.letterframe import PART_NAME_BYTES
 from vetrelay.inspection.letterread import MAX_NAME_CHARS
 
-_LETTERS = frozenset({"message/rfc822", "message/global", "message/news"})
+LETTERS = frozenset({"message/rfc822", "message/global", "message/news"})
 _MAX_ENDING_CHARS = 20
 
 
@@ -29,9 +29,16 @@ def part_name(said: str) -> str:
     return stem.encode("utf-8")[:room].decode("utf-8", "ignore") + ending
 
 
+def name_of_its_kind(name: str, media_type: str) -> str:
+    """A letter is told as one, whatever its sender's program called it; every other name stays."""
+    if not name or media_type not in LETTERS or name.lower().endswith(".eml"):
+        return name
+    return part_name(f"{name}.eml")
+
+
 def made_up_name(media_type: str, number: int) -> str:
     """A name for a file that has none: its number, and the ending of its type."""
-    if media_type in _LETTERS:
+    if media_type in LETTERS:
         return f"letter-{number}.eml"
     extensions = KINDS[KIND_BY_MEDIA_TYPE.get(media_type, Kind.UNKNOWN)].extensions
     return f"part-{number}.{extensions[0]}" if extensions else f"part-{number}"

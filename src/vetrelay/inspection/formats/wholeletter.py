@@ -14,7 +14,8 @@ from vetrelay.inspection.formats import (
     tnef,
 )
 from vetrelay.inspection.formats.letterparts import Part, take_apart
-from vetrelay.inspection.formats.letterwords import LETTERS, Reader, together
+from vetrelay.inspection.formats.letterwords import Reader, together
+from vetrelay.inspection.formats.partnames import LETTERS
 from vetrelay.inspection.formats.protection import Protected, protected
 from vetrelay.inspection.letterframe import SignedRange
 from vetrelay.inspection.letterread import (
@@ -118,6 +119,8 @@ class _Letter:
         if not words.strip() and not self.reader.parts:
             # Boundaries that contradict one another: better everything as it stands than nothing.
             words = lettertext.body_text(bytes(self._content[part.begin : part.end]), "", self.reader.tally)
+        if not self._outlooks_words:
+            return words
         said = " ".join(words.split())
         return together([words, *(one for one in self._outlooks_words if " ".join(one.split()) not in said)])
 
