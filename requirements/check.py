@@ -61,8 +61,9 @@ def faults_in(project: Path) -> list[str]:
     extras = [
         line for lines in declared["optional-dependencies"].values() for line in lines if not line.startswith(own)
     ]
-    asked = (project / "requirements/dev.in").read_text().splitlines()
-    dev = [line.split("#")[0].strip() for line in asked if line.split("#")[0].strip()]
+    dev, build = (_asked(project / "requirements" / name) for name in ("dev.in", "build.in"))
+    builders = read_pins(project / "requirements" / "build.txt", faults)
+    faults.extend(f"build.txt: {fault}; run ./dev pins" for fault in unmet(build, builders))
     below: dict[str, set[str]] = {}
     for name, wanted in (
         ("runtime.txt", runtime),
@@ -78,6 +79,12 @@ def faults_in(project: Path) -> list[str]:
         )
         below = pins
     return faults
+
+
+def _asked(path: Path) -> list[str]:
+    """The requirements in a file that a person writes."""
+    lines = [line.split("#")[0].strip() for line in path.read_text().splitlines()]
+    return [line for line in lines if line]
 
 
 def main() -> int:

@@ -93,12 +93,13 @@ class House:
     limits: BridgeLimits = LIMITS
     shelf: MemoryShelf = field(default_factory=MemoryShelf)
     web_url: str = "https://mail.wrenfield.test"
+    database: str | None = None
     now_ms: int = NOW_MS
     woken: int = 0
 
     def __post_init__(self) -> None:
         seals = Seals(KEY, os.urandom)
-        self.engine: Engine = open_database(self.folder / "bridge.sqlite3")
+        self.engine: Engine = open_database(self.database or self.folder / "bridge.sqlite3")
         self.spool = Spool(self.folder / "spool", KEY, os.urandom)
         self.arrivals = Arrivals(self.engine, seals, self.clock)
         self.addresses = Addresses(self.engine, seals)

@@ -219,7 +219,7 @@ async def test_row_18_a_pass_for_another_domain_is_not_aligned(checks: Checks) -
     ],
 )
 async def test_row_18_no_sender_is_taken_for_the_clinic_by_its_spelling(checks: Checks, mail_from: str) -> None:
-    """authheaders ends a domain at its hyphen, pyspf splits at the first at sign: neither decides here."""
+    """A well-known library ends a domain at its hyphen, pyspf splits at the first at sign: neither decides here."""
     checks.zone.add("clinic.example-thief.example", "TXT", "v=spf1 +all")
     assert "none" == (await checks.of(plain_letter(), mail_from=mail_from)).outcome
 

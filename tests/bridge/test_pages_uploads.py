@@ -17,6 +17,8 @@ from tests.bridge.pages_site import CLOSED, DOMAIN, LISTED, REVOKED, UNKNOWN, Ho
 from tests.node import JS
 from vetrelay.bridge.addressing import case_address
 from vetrelay.bridge.pages import words
+from vetrelay.bridge.pages.desk import Wrong
+from vetrelay.bridge.pages.tries import MOST_TRIES
 from vetrelay.bridge.pages.upload_table import LIFE_MS, MOST_OPEN
 from vetrelay.bridge.ports import ArrivalState
 from vetrelay.bridge.smtp_replies import too_large
@@ -172,6 +174,36 @@ async def test_of_two_requests_with_the_same_bytes_one_counts(house: House, clie
     assert {204, 409} >= {answer.status for answer in answers}
     assert {"film.mp4": FILM} == house.arrived()
     assert 1 == house.spooled()
+
+
+async def test_postgresql_counts_and_keeps_as_sqlite_does(postgres: str, tmp_path: Path, aiohttp_client: Any) -> None:
+    """Uploads in pieces, three senders of the same bytes, and codes that are tried together."""
+    house = House(tmp_path, database=postgres)
+    client = await aiohttp_client(house.app())
+    url = await created(client, len(FILM))
+    await patch(client, url, 0, FILM[:300_000])
+    answers = await asyncio.gather(*(patch(client, url, 300_000, FILM[300_000:]) for _ in range(3)))
+    assert 204 in {answer.status for answer in answers}
+    assert ({"film.mp4": FILM}, 1) == (house.arrived(), house.spooled())
+    link = LISTED.upload_token
+    tries = await asyncio.gather(*(house.desk.check_code(link, "0") for _ in range(MOST_TRIES + 5)))
+    assert MOST_TRIES == sum(isinstance(answer, Wrong) for answer in tries)
+    assert await house.desk.set_notices(link, wanted=False) == await house.desk.notices(link)
+    house.close()
+
+
+async def test_an_upload_whose_case_closed_after_a_crash_is_not_accepted(house: House, client: Client) -> None:
+    """The next start asks again whether the place is open."""
+    url = await created(client, len(FILM))
+
+    def crash(*_: object, **__: object) -> None:
+        raise SystemError
+
+    house.desk._uploads._accept = crash  # type: ignore[method-assign]  # a crash at this point
+    assert 500 == (await patch(client, url, 0, FILM)).status
+    house.addresses.put(replace(LISTED, closed=True))
+    await house.desk.recover()
+    assert () == house.rows()
 
 
 async def test_an_empty_file_arrives_too(house: House, client: Client) -> None:

@@ -158,6 +158,22 @@ async def test_row_39_no_letter_is_begun_on_a_disk_with_little_room(tmp_path: Pa
             assert answer == (house.at_mail() or "")[:9] if answer else house.at_mail() is None
 
 
+async def test_row_39_a_long_letter_does_not_use_up_what_is_to_stay_free(little_disk: Path) -> None:
+    """Nobody said its size: the disk is asked again with each MiB that it grows."""
+    async with housed(little_disk, min_free_percent=40) as house:
+        incoming = house.reception.begin(Arriving(peer=PEER, mail_from=STRANGER, recipients=(case_of(ROWAN),)))
+
+        def write_on() -> None:
+            for _ in range(60):
+                incoming.write(os.urandom(64 * 1024))
+
+        with pytest.raises(Fault, match="storage_full"):
+            write_on()
+        assert house.room.spool.free_share() > 0.1
+        incoming.abort()
+        assert [] == house.files()
+
+
 @pytest.fixture
 def little_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 4 MiB of its own."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright
 
-AXE = Path(__file__).resolve().parent / "node_modules" / "axe-core" / "axe.min.js"
+AXE = Path(__file__).resolve().parents[1] / "js" / "node_modules" / "axe-core" / "axe.min.js"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 NARROW, WIDE = 320, 1280
 

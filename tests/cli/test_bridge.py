@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import smtplib
 import socket
 import threading
@@ -216,6 +218,41 @@ def test_nobody_listed_is_nothing_there(post: Post, luna: tuple[str, Person]) ->
     assert "nobody takes part by email" in post.vet.run("bridge", "correspondents", luna[0]).out
 
 
+def test_a_bridge_that_does_not_answer_is_said(post: Post, luna: tuple[str, Person]) -> None:
+    """Exit 1, repeating is safe; once it answers, the address is there."""
+    case = luna[0]
+    bridge = post.gateway.child("bridge")
+    os.kill(bridge, signal.SIGSTOP)
+    try:
+        post.vet.run("bridge", "correspondents", case, "--add", EYE)
+        assert "bridge_silent" in post.vet.run("bridge", "address", case, "--wait", "1", code=1).err
+    finally:
+        os.kill(bridge, signal.SIGCONT)
+    assert DOMAIN in post.vet.run("bridge", "address", case).out
+
+
+def test_filing_a_letter_leaves_its_sender_as_they_are_listed(post: Post, luna: tuple[str, Person]) -> None:
+    """`--list` lists who is not listed; how somebody is written to is not changed by a letter."""
+    case = luna[0]
+    known = listed(post, case, "--reference", "P-1", address="known@other.example")
+    assert known["mail"]
+    post.vet.run("bridge", "front-door", case, "--on")
+    until(lambda: _written(post, "known@other.example"))
+    (letter,) = until(lambda: waiting(post, "unfiled"))
+    post.vet.run("bridge", "unfiled", "--file", letter["letter"], case, "--list")
+    (one,) = post.vet.json("bridge", "correspondents", case)["correspondents"]
+    assert ("Dr. Eye", "P-1") == (one["name"], one["reference"])
+    post.vet.run("bridge", "front-door", case, "--off")
+
+
+def _written(post: Post, sender: str) -> bool:
+    """Whether the front door took a letter: it opens when the bridge has read that it does."""
+    with suppress(smtplib.SMTPRecipientsRefused):
+        post.write(f"records@{DOMAIN}", sender=sender, subject="Records")
+        return True
+    return False
+
+
 def test_what_is_not_said_of_a_correspondent_stays_as_it_was(post: Post, luna: tuple[str, Person]) -> None:
     """Number, confirmation, name; and striking off ends it."""
     case = luna[0]
@@ -308,19 +345,13 @@ def test_letters_to_the_general_address_are_filed_from_the_front_door(post: Post
     assert "come into case" in post.vet.run("bridge", "front-door", desk, "--on").out
     assert post.vet.json("bridge", "front-door", desk)["front_door"]
 
-    def written() -> bool:
-        with suppress(smtplib.SMTPRecipientsRefused):
-            post.write(f"records@{DOMAIN}", subject="Records of Luna", text="As asked on the telephone.")
-            return True
-        return False
-
-    until(written)
+    until(lambda: _written(post, EYE))
     (letter,) = until(lambda: waiting(post, "unfiled"))
     assert (EYE, "front_door") == (letter["sender"], letter["reason"])
     post.vet.run("bridge", "on", case)
     filed = post.vet.json("bridge", "unfiled", "--file", letter["letter"], case, "--list")
     assert (desk, case) == (filed["from_case"], filed["case"])
-    until(lambda: anna.json("read", case)["entries"], lambda seen: seen and "As asked" in seen[0]["text"])
+    until(lambda: anna.json("read", case)["entries"], lambda seen: seen and "Give 2 ml." in seen[0]["text"])
     assert "do not come into" in post.vet.run("bridge", "front-door", desk, "--off").out
 
 

@@ -24,7 +24,10 @@ Checkpoint = Callable[[str], None]
 
 @dataclass(kw_only=True)
 class Bridge:
-    """A bridge at work. `end` is replaced when its key rotates; the events wake its loops."""
+    """A bridge at work. `end` is replaced when its key rotates; the events wake its loops.
+
+    `unfinished` names the spool files of uploads that are not whole yet.
+    """
 
     config: BridgeConfig
     end: End
@@ -37,6 +40,7 @@ class Bridge:
     events: Events
     notes: Notes
     checkpoint: Checkpoint
+    unfinished: Callable[[], frozenset[str]] = frozenset
     known: RecentCases = field(default_factory=RecentCases)
     read_to_the_end_ms: int = 0
     arrived: asyncio.Event = field(default_factory=asyncio.Event)

@@ -121,7 +121,7 @@ class Dots:
 class Read:
     """How reading a letter ended, and what was wrong with it. It is whole only if `ended`.
 
-    `endless`: cut off after `hard_bytes`. `failed`: what `write` raised; from then on the bytes were thrown away.
+    `endless`: cut off at twice the limit. `followed`: there was more behind the dot. `failed`: what `write` raised; from then on the bytes were thrown away.
     """
 
     ended: bool

@@ -1,16 +1,15 @@
 """What a From domain demands of letters in its name (DMARC, RFC 7489), and what counts as the same domain.
 
-Of authheaders we take the public suffix list it brings, and not its check: that cuts a domain off at its first hyphen,
-so that for it `clinic.example-thief.example` is `clinic.example`.
+The check is our own: that of the library `authheaders` cuts a domain off at its first hyphen, so that for it
+`clinic.example-thief.example` is `clinic.example` (docs/decisions/0015).
 """
 
 import functools
-import importlib.resources
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import publicsuffix2
+from publicsuffixlist import PublicSuffixList
 
 from vetrelay.bridge.ports import DmarcPolicy
 from vetrelay.bridge.resolver import Resolver
@@ -51,19 +50,14 @@ def aligned(domain: str | None, author_domain: str, *, strict: bool) -> bool:
 def organization_of(domain: str) -> str:
     """The domain that was registered (3.2): one label more than its public suffix; the domain itself if it is one.
 
-    A last label that is not in the list is a suffix by itself, as the list's own rule says. (The library's answer to
-    the whole question takes it for the organization, so that everybody in it would be the same.)
+    A last label that is not in the list is a suffix by itself, as the list's own rule says.
     """
-    suffix = str(_public_suffixes().get_tld(domain) or "")
-    labels = domain.split(".")
-    return ".".join(labels[-(suffix.count(".") + 2) :])
+    return str(_public_suffixes().privatesuffix(domain) or domain)
 
 
 @functools.cache
-def _public_suffixes() -> publicsuffix2.PublicSuffixList:
-    listed = importlib.resources.files("authheaders") / "public_suffix_list.txt"
-    with listed.open(encoding="utf-8") as lines:
-        return publicsuffix2.PublicSuffixList(lines)
+def _public_suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
 
 
 def _record(texts: tuple[str, ...]) -> Mapping[str, str] | None:

@@ -40,7 +40,7 @@ async def bring_in(bridge: Bridge, arrival: Arrival) -> None:
     try:
         if arrival.kind == "bounce":
             await take_report(bridge, arrival)
-            _end(bridge, arrival, ArrivalState.DONE)
+            await asyncio.to_thread(_ended, bridge, arrival, ArrivalState.DONE)
         elif arrival.state in {ArrivalState.WAITING, ArrivalState.UNFILED}:
             await _tell_waiting(bridge, arrival)
         else:
@@ -57,7 +57,7 @@ async def bring_in(bridge: Bridge, arrival: Arrival) -> None:
 
 async def _post(bridge: Bridge, arrival: Arrival) -> None:
     if arrival.case is None:
-        bridge.arrivals.set_state(arrival.id, ArrivalState.UNFILED)
+        await asyncio.to_thread(bridge.arrivals.set_state, arrival.id, ArrivalState.UNFILED)
         return
     intent = f"letter:{arrival.id}:{arrival.case}"
     try:
@@ -66,11 +66,11 @@ async def _post(bridge: Bridge, arrival: Arrival) -> None:
         if refused.code not in OUT_OF_CASE:
             raise
         event_log()("bridge.case_left", code=refused.code)
-        bridge.arrivals.set_state(arrival.id, ArrivalState.UNFILED)
+        await asyncio.to_thread(bridge.arrivals.set_state, arrival.id, ArrivalState.UNFILED)
         return
     bridge.checkpoint("letter.submitted")  # L4: the receipt is durable in the journal
     await answer_arrival(bridge, arrival, head)
-    _end(bridge, arrival, ArrivalState.DONE)  # L5
+    await asyncio.to_thread(_ended, bridge, arrival, ArrivalState.DONE)  # L5
     bridge.checkpoint("letter.done")
 
 
@@ -92,7 +92,7 @@ _NOTHING: Final = Letter(
 """Stands where a promise that is in the outbox already has the words."""
 
 
-def _end(bridge: Bridge, arrival: Arrival, state: ArrivalState) -> None:
+def _ended(bridge: Bridge, arrival: Arrival, state: ArrivalState) -> None:
     """The row first, then the bytes: nothing is destroyed that a row still needs."""
     bridge.arrivals.set_state(arrival.id, state)
     if not bridge.arrivals.others_of(arrival.spool):
@@ -101,7 +101,7 @@ def _end(bridge: Bridge, arrival: Arrival, state: ArrivalState) -> None:
 
 def deny(bridge: Bridge, arrival: Arrival) -> None:
     """Staff do not want it."""
-    _end(bridge, arrival, ArrivalState.DENIED)
+    _ended(bridge, arrival, ArrivalState.DENIED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

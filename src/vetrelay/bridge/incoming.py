@@ -13,7 +13,7 @@ from vetrelay.bridge.arrivals import Adding
 from vetrelay.bridge.firstpass import FirstPass
 from vetrelay.bridge.judging import judge
 from vetrelay.bridge.mailroom import Mailroom
-from vetrelay.bridge.ports import Arrival, Arriving, Reply
+from vetrelay.bridge.ports import Arrival, Arriving, MiB, Reply
 from vetrelay.bridge.sameletter import SameLetter
 from vetrelay.bridge.screening import ASK_AGAIN
 from vetrelay.errors import Fault
@@ -35,13 +35,16 @@ class Letter:
 
     def write(self, chunk: bytes) -> None:
         """Takes the next bytes; nothing beyond the limit is kept. Raises Fault `storage_full`, `storage_failed`."""
-        had_some, self.size_bytes = self.size_bytes > 0, self.size_bytes + len(chunk)
+        before_bytes, self.size_bytes = self.size_bytes, self.size_bytes + len(chunk)
         if self.size_bytes > self._room.config.limits.letter_bytes:
             return
-        self._room.check_room()
+        if before_bytes // MiB != self.size_bytes // MiB:
+            self._room.check_room()
+        else:
+            self._room.check_cap()
         self._file.write(chunk)
         self._same.feed(chunk)
-        self._room.checkpoint("data.middle" if had_some else "data.first_byte")
+        self._room.checkpoint("data.middle" if before_bytes else "data.first_byte")
 
     async def commit(self) -> Reply:
         """See ports.Incoming: once begun it ends, whatever becomes of whoever waits for it."""

@@ -136,6 +136,8 @@ async def _work(config: BridgeConfig, ready: Callable[[Ready], None] | None, tri
             notes=Notes(engine, seals),
             checkpoint=trial.checkpoint,
         )
+        if config.database is None:
+            bridge.departures.end_leases()  # tables of our own: whoever held them was this bridge before it died
         resolver = DnsResolver((config.resolver,) if config.resolver else ())
         sender = sender_of(bridge, resolver, trial)
         listening = await _listen(opened, bridge, engine, resolver, trial, tls)
@@ -207,6 +209,8 @@ async def _serve_pages(opened: contextlib.AsyncExitStack, bridge: Bridge, engine
         shelf=CaseShelf(bridge),
     )
     counter = Counter(stores, config, now_ms=_now_ms, random_bytes=os.urandom, arrived=bridge.arrived.set)
+    bridge.unfinished = counter.spools
+    await counter.recover()  # what was whole when a crash came is accepted now
     runner = web.AppRunner(build_app(counter, web_url=config.web_url, domain=config.domain), access_log=None)
     await runner.setup()
     opened.push_async_callback(runner.cleanup)

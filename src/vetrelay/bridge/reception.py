@@ -76,5 +76,5 @@ class MailReception:
 
     def begin(self, arriving: Arriving) -> Letter:
         """At DATA. Raises Fault `storage_full`."""
-        self._room.check_room()
+        self._room.check_cap()  # the disk was asked at MAIL
         return Letter(self._room, arriving, self._under_way)

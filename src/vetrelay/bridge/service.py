@@ -33,7 +33,7 @@ TRIES: Final = 8
 
 def tidy(bridge: Bridge) -> None:
     """Mends what a kill left: files that no row names go, and what is too old to be sent a second time is forgotten."""
-    bridge.spool.sweep(bridge.arrivals.spools() | bridge.departures.spooled())
+    bridge.spool.sweep(bridge.arrivals.spools() | bridge.departures.spooled() | bridge.unfinished())
     bridge.arrivals.sweep()
     bridge.events.sweep()
 
@@ -255,7 +255,7 @@ async def _keep_house(bridge: Bridge) -> None:
         idle = not any(case_mail(bridge.notes, row.id).outgoing for row in bridge.end.journal.cases())
         if may_drop(bridge.end, idle=idle, read_to_the_end_ms=bridge.read_to_the_end_ms):
             bridge.end = drop_old_keys(bridge.end)
-        tidy(bridge)
+        await asyncio.to_thread(tidy, bridge)
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
 

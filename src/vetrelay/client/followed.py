@@ -15,7 +15,6 @@ from vetrelay.protocol.log import Kind, Link, Tail, empty_log, extend
 from vetrelay.protocol.roster import Roster, empty_roster
 from vetrelay.protocol.signature import Signed, parse_wire
 
-
 KNOWN_CASES: Final = 256
 
 
