@@ -164,7 +164,7 @@ def _bridge(config: str, die_at: str, worker: str) -> None:
     from vetrelay.bridge.post import Trial
     from vetrelay.bridge.process import Ready
     from vetrelay.bridge.process import serve as serve_bridge
-    from vetrelay.bridge.sender import Pulse
+    from vetrelay.bridge.sending.sender import Pulse
 
     def ready(where: Ready) -> None:
         _tell(offer=str(where.offer), smtp=where.smtp[0], pages=where.pages)

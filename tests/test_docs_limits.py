@@ -7,8 +7,10 @@ from typing import Final
 import msgspec
 import pytest
 
-from vetrelay.bridge import data, headfields, lettermime
+from vetrelay.bridge.letters import lettermime
 from vetrelay.bridge.pages import tries
+from vetrelay.bridge.proving import headfields
+from vetrelay.bridge.receiving import data
 from vetrelay.config import BridgeLimits, FileType, FileTypes, IntakeConfig
 from vetrelay.inspection import policy, study, unpack
 from vetrelay.inspection.entries import Room

@@ -27,15 +27,15 @@ import uvloop
 from aiosmtpd.smtp import SMTP
 
 from tests.bridge.mailservers import postfix, program
-from tests.bridge.receiving import Apart, config_for
-from vetrelay.bridge.arrivals import Arrivals
-from vetrelay.bridge.groupcommit import GroupCommit
+from tests.bridge.receiver import Apart, config_for
 from vetrelay.bridge.ports import Arrival, ArrivalState, Arriving, Peer, Reply
-from vetrelay.bridge.sealing import Seals
-from vetrelay.bridge.smtp_in import listen
-from vetrelay.bridge.spool import Spool
-from vetrelay.bridge.spoolkey import load_or_make_key
-from vetrelay.bridge.tables import open_database
+from vetrelay.bridge.receiving.smtp_in import listen
+from vetrelay.bridge.store.arrivals import Arrivals
+from vetrelay.bridge.store.groupcommit import GroupCommit
+from vetrelay.bridge.store.sealing import Seals
+from vetrelay.bridge.store.spool import Spool
+from vetrelay.bridge.store.spoolkey import load_or_make_key
+from vetrelay.bridge.store.tables import open_database
 
 ROOT = Path(__file__).resolve().parents[2]
 SESSIONS = 10

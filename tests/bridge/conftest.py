@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.bridge.postgres import fresh_database, running_postgres
-from vetrelay.bridge.tables import open_database
+from vetrelay.bridge.store.tables import open_database
 
 
 @pytest.fixture(scope="session")

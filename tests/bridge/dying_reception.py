@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bridge.mailrooms import mailroom, reception_of
-from vetrelay.bridge.smtp_in import listen
+from vetrelay.bridge.receiving.smtp_in import listen
 
 POINTS = (
     "data.first_byte",

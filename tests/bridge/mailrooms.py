@@ -7,21 +7,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from tests.bridge.receiving import config_for
+from tests.bridge.receiver import config_for
 from tests.bridge.zone import Zone
-from vetrelay.bridge.addresses import Addresses, Correspondence
 from vetrelay.bridge.addressing import case_address
-from vetrelay.bridge.arrivals import Arrivals
-from vetrelay.bridge.authentication import Authentication
-from vetrelay.bridge.events import Events
-from vetrelay.bridge.groupcommit import GroupCommit
-from vetrelay.bridge.mailroom import Mailroom
-from vetrelay.bridge.reception import MailReception
+from vetrelay.bridge.proving.authentication import Authentication
+from vetrelay.bridge.receiving.mailroom import Mailroom
+from vetrelay.bridge.receiving.reception import MailReception
 from vetrelay.bridge.resolver import DnsResolver
-from vetrelay.bridge.sealing import Seals
-from vetrelay.bridge.spool import Spool, no_checkpoint
-from vetrelay.bridge.spoolkey import load_or_make_key
-from vetrelay.bridge.tables import open_database
+from vetrelay.bridge.store.addresses import Addresses, Correspondence
+from vetrelay.bridge.store.arrivals import Arrivals
+from vetrelay.bridge.store.events import Events
+from vetrelay.bridge.store.groupcommit import GroupCommit
+from vetrelay.bridge.store.sealing import Seals
+from vetrelay.bridge.store.spool import Spool, no_checkpoint
+from vetrelay.bridge.store.spoolkey import load_or_make_key
+from vetrelay.bridge.store.tables import open_database
 
 NOW_MS: Final = 1_800_000_000_000
 ROWAN: Final = Correspondence(

@@ -1,7 +1,7 @@
 """A letter's outside and words as the tests of outgoing letters use them."""
 
-from vetrelay.bridge.letter import About, Author, Links, Posting, compose_full
-from vetrelay.bridge.lettermime import Part
+from vetrelay.bridge.letters.letter import About, Author, Links, Posting, compose_full
+from vetrelay.bridge.letters.lettermime import Part
 
 CASE_ADDRESS = "case+k7qabcdefghijklmnopqrstuvw@mail.clinic.example"
 TO = "records@other.example"

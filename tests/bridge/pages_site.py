@@ -9,16 +9,16 @@ from pathlib import Path
 from aiohttp import web
 from sqlalchemy import Engine
 
-from vetrelay.bridge.addresses import Addresses, Correspondence
-from vetrelay.bridge.arrivals import Arrivals
-from vetrelay.bridge.events import Events
 from vetrelay.bridge.pages.app import build_app
 from vetrelay.bridge.pages.counter import Counter, Stores
 from vetrelay.bridge.pages.desk import OpenFile, PageFile, PageMessage
 from vetrelay.bridge.ports import Arrival, ArrivalState
-from vetrelay.bridge.sealing import Seals
-from vetrelay.bridge.spool import Spool
-from vetrelay.bridge.tables import open_database
+from vetrelay.bridge.store.addresses import Addresses, Correspondence
+from vetrelay.bridge.store.arrivals import Arrivals
+from vetrelay.bridge.store.events import Events
+from vetrelay.bridge.store.sealing import Seals
+from vetrelay.bridge.store.spool import Spool
+from vetrelay.bridge.store.tables import open_database
 from vetrelay.config import BridgeConfig, BridgeLimits
 from vetrelay.errors import Fault
 

@@ -22,8 +22,8 @@ from cryptography.x509.oid import NameOID
 
 from tests.bridge.zone import Zone, serving
 from tests.gateway import type_here
-from vetrelay.bridge.dkim_sign import dns_record, make_key
 from vetrelay.bridge.resolver import DnsResolver
+from vetrelay.bridge.sending.dkim_sign import dns_record, make_key
 from vetrelay.cli import mail_reach
 from vetrelay.cli.mail_records import records_of
 from vetrelay.config import BridgeConfig, parse_config
@@ -258,7 +258,7 @@ def test_what_seals_letters_is_looked_for(practice: Practice, monkeypatch: pytes
     """The library for PGP, the program for S/MIME; what is missing is said with what it means."""
     checks = practice.checks()
     assert ("ok", "ok") == (checks["PGP"][0], checks["S/MIME"][0])
-    monkeypatch.setattr("vetrelay.bridge.openpgp.sequoia", None)
+    monkeypatch.setattr("vetrelay.bridge.letters.openpgp.sequoia", None)
     monkeypatch.setenv("PATH", str(tmp_path))
     checks = practice.checks()
     assert ("warn", "warn") == (checks["PGP"][0], checks["S/MIME"][0])

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Final
 
 from vetrelay.bridge.addressing import bounce_address
-from vetrelay.bridge.bridge import Bridge, Checkpoint
-from vetrelay.bridge.dkim_sign import DkimKey, read_key
-from vetrelay.bridge.mta_sts import Policies
+from vetrelay.bridge.cases.bridge import Bridge, Checkpoint
+from vetrelay.bridge.cases.service import told
 from vetrelay.bridge.resolver import DnsResolver
-from vetrelay.bridge.retry import Patience
-from vetrelay.bridge.route import Login, Routes, Smarthost
-from vetrelay.bridge.sender import Pulse, Sender, Sending
-from vetrelay.bridge.service import told
-from vetrelay.bridge.smtp_out import Voice
+from vetrelay.bridge.sending.dkim_sign import DkimKey, read_key
+from vetrelay.bridge.sending.mta_sts import Policies
+from vetrelay.bridge.sending.retry import Patience
+from vetrelay.bridge.sending.route import Login, Routes, Smarthost
+from vetrelay.bridge.sending.sender import Pulse, Sender, Sending
+from vetrelay.bridge.sending.smtp_out import Voice
 from vetrelay.config import BridgeConfig
 from vetrelay.errors import Fault
 from vetrelay.inspection.sandbox import WORKER_COMMAND

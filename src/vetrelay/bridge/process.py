@@ -16,28 +16,28 @@ import uvloop
 from aiohttp import web
 from sqlalchemy import Engine
 
-from vetrelay.bridge.addresses import Addresses
-from vetrelay.bridge.arrivals import Arrivals
-from vetrelay.bridge.authentication import Authentication
-from vetrelay.bridge.bridge import Bridge
-from vetrelay.bridge.casemail import FRONT_DOOR
-from vetrelay.bridge.caseshelf import CaseShelf
-from vetrelay.bridge.departures import Departures
-from vetrelay.bridge.events import Events
-from vetrelay.bridge.groupcommit import GroupCommit
-from vetrelay.bridge.mailroom import Mailroom
-from vetrelay.bridge.notes import Notes
+from vetrelay.bridge.cases.bridge import Bridge
+from vetrelay.bridge.cases.casemail import FRONT_DOOR
+from vetrelay.bridge.cases.caseshelf import CaseShelf
+from vetrelay.bridge.cases.service import work
 from vetrelay.bridge.pages.app import build_app
 from vetrelay.bridge.pages.counter import Counter, Stores
 from vetrelay.bridge.post import Trial, sender_of, wake
-from vetrelay.bridge.reception import MailReception
+from vetrelay.bridge.proving.authentication import Authentication
+from vetrelay.bridge.receiving.mailroom import Mailroom
+from vetrelay.bridge.receiving.reception import MailReception
+from vetrelay.bridge.receiving.smtp_in import Listening, listen
 from vetrelay.bridge.resolver import DnsResolver
-from vetrelay.bridge.sealing import Seals
-from vetrelay.bridge.service import work
-from vetrelay.bridge.smtp_in import Listening, listen
-from vetrelay.bridge.spool import Spool
-from vetrelay.bridge.spoolkey import load_or_make_key
-from vetrelay.bridge.tables import open_database
+from vetrelay.bridge.sending.departures import Departures
+from vetrelay.bridge.store.addresses import Addresses
+from vetrelay.bridge.store.arrivals import Arrivals
+from vetrelay.bridge.store.events import Events
+from vetrelay.bridge.store.groupcommit import GroupCommit
+from vetrelay.bridge.store.notes import Notes
+from vetrelay.bridge.store.sealing import Seals
+from vetrelay.bridge.store.spool import Spool
+from vetrelay.bridge.store.spoolkey import load_or_make_key
+from vetrelay.bridge.store.tables import open_database
 from vetrelay.client.admission import admitted, write_offer
 from vetrelay.client.end import open_end
 from vetrelay.config import BridgeConfig

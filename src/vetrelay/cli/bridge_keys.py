@@ -22,7 +22,7 @@ from vetrelay.protocol.bymail import Correspondent
 from vetrelay.protocol.ids import CaseId, b64
 
 if TYPE_CHECKING:
-    from vetrelay.bridge.mailkeys import MailKey
+    from vetrelay.bridge.letters.mailkeys import MailKey
 
 KEY_FILE_BYTES: Final = 96 * 1024
 
@@ -86,7 +86,7 @@ async def _approve(end: End, case: CaseId, one: Correspondent, file: Path, finge
 
 def _read(file: Path, now_ms: int) -> "MailKey":
     """The key in a file, fit to be sealed to today. Raises Refusal `file_unreadable`, `mail_key_*`; Fault `openpgp_absent`."""
-    from vetrelay.bridge.mailkeys import parse_mail_key, require_fit
+    from vetrelay.bridge.letters.mailkeys import parse_mail_key, require_fit
 
     try:
         content = file.read_bytes()

@@ -19,7 +19,7 @@ from vetrelay.errors import Refusal
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from vetrelay.bridge.look import QueueSeen, StateSeen
+    from vetrelay.bridge.sending.look import QueueSeen, StateSeen
 
 SETTINGS_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 SHORTEST_LETTER: Final = 6
@@ -43,7 +43,7 @@ IN: Final[Mapping[str, str]] = {
 
 def _queue_of(config: Path) -> "Engine":
     """The tables of a bridge, running or not."""
-    from vetrelay.bridge.look import open_queue
+    from vetrelay.bridge.sending.look import open_queue
 
     engine = open_queue(bridge_config(config))
     if engine is None:
@@ -61,7 +61,7 @@ def queue(config: Path, *, as_json: bool) -> None:
     Example:
       vetrelay bridge queue --config /srv/vetrelay/bridge.toml
     """
-    from vetrelay.bridge.look import look_at_queue
+    from vetrelay.bridge.sending.look import look_at_queue
 
     with closing(_Disposed(_queue_of(config))) as opened:
         seen = look_at_queue(opened.engine)
@@ -87,7 +87,7 @@ def retry(letter: str | None, *, every: bool, config: Path) -> None:
     """
     if (letter is None) != every:
         raise click.UsageError("Name one letter, or say --all.")
-    from vetrelay.bridge.look import retry_now
+    from vetrelay.bridge.sending.look import retry_now
 
     if letter is not None and len(letter) < SHORTEST_LETTER:
         raise click.UsageError("A letter is named by at least six characters of its number.")

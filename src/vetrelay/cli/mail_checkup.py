@@ -11,12 +11,12 @@ import aiohttp
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from vetrelay.bridge.dkim_sign import dns_record
-from vetrelay.bridge.dmarc import demand_of
-from vetrelay.bridge.openpgp import require_openpgp
+from vetrelay.bridge.letters.openpgp import require_openpgp
 from vetrelay.bridge.ports import Peer
+from vetrelay.bridge.proving.dmarc import demand_of
+from vetrelay.bridge.proving.sender_policy import SenderPolicies
 from vetrelay.bridge.resolver import Resolver
-from vetrelay.bridge.sender_policy import SenderPolicies
+from vetrelay.bridge.sending.dkim_sign import dns_record
 from vetrelay.cli.checkup import Check
 from vetrelay.config import BridgeConfig
 from vetrelay.errors import Fault

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from vetrelay.bridge.dkim_sign import dns_record
+from vetrelay.bridge.sending.dkim_sign import dns_record
 from vetrelay.config import BridgeConfig
 from vetrelay.errors import Fault
 

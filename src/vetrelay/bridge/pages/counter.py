@@ -10,11 +10,8 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from vetrelay.bridge.addresses import Addresses, Correspondence
 from vetrelay.bridge.addressing import CaseAddress, parse_recipient
-from vetrelay.bridge.arrivals import Arrivals
-from vetrelay.bridge.events import Events
-from vetrelay.bridge.letter import short_name
+from vetrelay.bridge.letters.letter import short_name
 from vetrelay.bridge.pages.desk import (
     Admitted,
     Notices,
@@ -30,8 +27,11 @@ from vetrelay.bridge.pages.senders import Sender
 from vetrelay.bridge.pages.tries import Tries
 from vetrelay.bridge.pages.upload_table import UploadTable
 from vetrelay.bridge.pages.uploads import Uploads
-from vetrelay.bridge.sealing import Seals
-from vetrelay.bridge.spool import Spool
+from vetrelay.bridge.store.addresses import Addresses, Correspondence
+from vetrelay.bridge.store.arrivals import Arrivals
+from vetrelay.bridge.store.events import Events
+from vetrelay.bridge.store.sealing import Seals
+from vetrelay.bridge.store.spool import Spool
 from vetrelay.config import BridgeConfig
 from vetrelay.errors import Refusal
 from vetrelay.inspection.naming import safe_name

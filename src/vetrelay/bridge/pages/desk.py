@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from vetrelay.bridge.addresses import Correspondence
+from vetrelay.bridge.store.addresses import Correspondence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 
 from vetrelay.bridge.pages.upload_table import Piece
-from vetrelay.bridge.spool import Spool
+from vetrelay.bridge.store.spool import Spool
 
 
 def joined(spool: Spool, pieces: Sequence[Piece]) -> tuple[str, bytes]:

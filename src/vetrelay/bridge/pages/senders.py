@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from vetrelay.bridge.addresses import Correspondence
 from vetrelay.bridge.ports import Arrival, ArrivalState, Peer
+from vetrelay.bridge.store.addresses import Correspondence
 
 NUMBER_SIGNS: Final = 8
 _BROWSER: Final = Peer(address="", helo="", tls=False)  # who stood before us was the proxy

@@ -7,8 +7,8 @@ from typing import Final
 from sqlalchemy import Engine, case, delete
 
 from vetrelay.bridge.pages.upload_rows import tries as table
-from vetrelay.bridge.sealing import Seals
-from vetrelay.bridge.upsert import dialect_insert
+from vetrelay.bridge.store.sealing import Seals
+from vetrelay.bridge.store.upsert import dialect_insert
 
 MOST_TRIES: Final = 5
 HOUR_MS: Final = 60 * 60 * 1000

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, String, Table
 
-from vetrelay.bridge.tables import id_column, metadata, number_column, sealed_column
+from vetrelay.bridge.store.tables import id_column, metadata, number_column, sealed_column
 
 uploads: Final = Table(
     "uploads",

@@ -7,11 +7,11 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
-from vetrelay.bridge.arrivals import Arrivals
 from vetrelay.bridge.pages.upload_rows import pieces, uploads
 from vetrelay.bridge.ports import Arrival
-from vetrelay.bridge.sealing import Seals
-from vetrelay.bridge.tables import reading
+from vetrelay.bridge.store.arrivals import Arrivals
+from vetrelay.bridge.store.sealing import Seals
+from vetrelay.bridge.store.tables import reading
 
 LIFE_MS: Final = 7 * 24 * 60 * 60 * 1000
 """An upload that is not whole by then is given up; one that was accepted is remembered for as long."""

@@ -12,15 +12,15 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final, TypeVar
 from weakref import WeakValueDictionary
 
-from vetrelay.bridge.arrivals import Arrivals
 from vetrelay.bridge.pages.desk import Upload
 from vetrelay.bridge.pages.joining import joined, same_file
 from vetrelay.bridge.pages.senders import Sender, arrival_of, number_of
 from vetrelay.bridge.pages.upload_table import Piece, Standing, UploadTable
 from vetrelay.bridge.ports import Arrival, MiB
-from vetrelay.bridge.sealing import new_id
-from vetrelay.bridge.spool import Spool
-from vetrelay.bridge.spoolfile import SpoolFile
+from vetrelay.bridge.store.arrivals import Arrivals
+from vetrelay.bridge.store.sealing import new_id
+from vetrelay.bridge.store.spool import Spool
+from vetrelay.bridge.store.spoolfile import SpoolFile
 from vetrelay.config import BridgeLimits
 from vetrelay.errors import Fault, Refusal
 
