@@ -2,6 +2,7 @@
 
 import pytest
 
+from vetrelay.cli.mail_words import folded
 from vetrelay.cli.words import KINDS, LEFT_OUT, ROLES, VERDICTS, amount, count, length, reason_sentence, utc
 from vetrelay.inspection.words import Reason, Verdict
 from vetrelay.protocol.roster import ADMITS
@@ -64,3 +65,12 @@ def test_a_count_has_its_noun() -> None:
 def test_a_time_in_json_is_utc_to_the_millisecond() -> None:
     """ISO 8601, sortable."""
     assert "2026-11-22T01:03:05.007Z" == utc(1_795_309_385_007)
+
+
+def test_what_a_letter_repeats_is_folded_and_never_cut() -> None:
+    """(34) A line says how much; everything else, the dosage above all, stands as it is."""
+    text = "Weight chart:\nFrom: 20 kg\nGive 2 ml.\n> older\n> words\nYours\n"
+    begin = text.index("> older")
+    shown = folded(text, ((begin, text.index("Yours")),))
+    assert "Weight chart:\nFrom: 20 kg\nGive 2 ml.\n[2 lines folded; read --whole shows them]\nYours\n" == shown
+    assert text == folded(text, ())

@@ -1,6 +1,8 @@
 """Letters between clinics' mailboxes and cases, through real SMTP, real DNS, a real relay, file check and bridge."""
 
 import asyncio
+import base64
+import os
 from collections.abc import AsyncIterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -10,7 +12,8 @@ import pytest
 import pytest_asyncio
 
 from tests.journeys.mail_town import CLINIC, RECORDS, MailTown, letter, mail_town
-from tests.practice import Visit, photo, visit
+from tests.practice import Visit, now_ms, photo, visit
+from vetrelay.bridge.letters.openpgp_key import make_own_pgp
 from vetrelay.client.cases import open_case, set_state
 from vetrelay.client.mail import (
     MailState,
@@ -121,6 +124,19 @@ async def test_a_denied_letter_is_gone_from_the_bridge(town: MailTown, case: Vis
     await rule_letter(case.veterinarian, case.case, waiting.letter, take=False)
     await town.until(lambda: not town.spooled())
     assert [] == [entry for entry in await town.entries(bool, visit=case) if entry.letter]
+
+
+async def test_a_key_that_comes_with_a_letter_is_only_a_suggestion(town: MailTown, case: Visit) -> None:
+    """(Autocrypt) It is told with its fingerprint; the next letter is sealed to nobody."""
+    mailbox = await town.list_clinic(visit=case)
+    theirs = make_own_pgp(os.urandom, now_ms=now_ms())
+    sent = letter("Our key is in the head.\n")
+    sent["Autocrypt"] = f"addr={RECORDS}; keydata={base64.b64encode(theirs.certificate(RECORDS)).decode()}"
+    await town.send(sent, to=mailbox.mail)
+    state = await town.mail(lambda state: bool(state.events), visit=case)
+    assert [("key_suggested", RECORDS)] == [(event.what, event.about) for event in state.events]
+    assert (state.events[0].detail or "").startswith(theirs.fingerprint.upper())
+    assert ("notify", None) == (state.correspondents[RECORDS].mode, state.correspondents[RECORDS].key)
 
 
 async def test_a_whole_domain_may_write(town: MailTown, case: Visit) -> None:

@@ -29,6 +29,7 @@ from vetrelay.bridge.receiving.reception import MailReception
 from vetrelay.bridge.receiving.smtp_in import Listening, listen
 from vetrelay.bridge.resolver import DnsResolver
 from vetrelay.bridge.sending.departures import Departures
+from vetrelay.bridge.sending.look import database_of
 from vetrelay.bridge.store.addresses import Addresses
 from vetrelay.bridge.store.arrivals import Arrivals
 from vetrelay.bridge.store.events import Events
@@ -46,7 +47,6 @@ from vetrelay.inspection.inspect import Inspector, Settings
 from vetrelay.telemetry import event_log, set_up_logs
 
 LOCK: Final = "bridge.lock"
-DATABASE: Final = "bridge.sqlite3"
 HOUR_MS: Final = 60 * 60 * 1000
 SMTP_PORT: Final = 25
 
@@ -121,7 +121,7 @@ async def _work(config: BridgeConfig, ready: Callable[[Ready], None] | None, tri
         key = load_or_make_key(home, os.urandom)
         seals = Seals(key, os.urandom)
         spool = Spool(home / "letters", key, os.urandom, checkpoint=trial.checkpoint)
-        engine = open_database(config.database or home / DATABASE)
+        engine = open_database(database_of(config))
         opened.callback(engine.dispose)
         bridge = Bridge(
             config=config,

@@ -1,12 +1,12 @@
 """What is told of a case's email, for a person and as JSON: letters, what waits, how far an answer went."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from msgspec import structs
 
 from vetrelay.cli.terminal import Line, printable
-from vetrelay.cli.words import local, utc
+from vetrelay.cli.words import count, local, utc
 from vetrelay.client.thread import EntryView
 from vetrelay.protocol.bymail import Delivery, Letter, LetterWaiting, MailEvent
 
@@ -40,6 +40,16 @@ def writer(letter: Letter) -> str:
     name, address = printable(letter.name), printable(letter.address)
     who = f"{name} <{address}>" if name and name != address else address or "somebody"
     return who if letter.known or letter.way == "link" else f"{who} (not proved)"
+
+
+def folded(text: str, folds: Sequence[tuple[int, int]]) -> str:
+    """A letter's text, each range that repeats an older letter (or is a signature) folded to one line that says how long it is."""
+    parts, at = [], 0
+    for begin, end in folds:
+        lines = text[begin:end].count("\n") + (not text[begin:end].endswith("\n"))
+        parts += [text[at:begin], f"[{count(lines, 'line')} folded; read --whole shows them]\n"]
+        at = end
+    return "".join((*parts, text[at:]))
 
 
 def mail_json(entry: EntryView) -> dict[str, Any]:

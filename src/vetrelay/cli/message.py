@@ -102,9 +102,10 @@ def _tell_unsent(unsent: object) -> None:
 
 @click.command(cls=EndCommand)
 @click.argument("case", type=IdText())
+@click.option("--whole", is_flag=True, help="Letters with all that they repeat of older ones, unfolded.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @with_end
-async def read(end: End, case: str, *, as_json: bool) -> None:
+async def read(end: End, case: str, *, whole: bool, as_json: bool) -> None:
     """Read a case from its beginning. `-` as CASE means the only case.
 
     \b
@@ -116,7 +117,7 @@ async def read(end: End, case: str, *, as_json: bool) -> None:
     if as_json:
         answer_json(thread_json(thread))
     else:
-        answer_lines(thread_lines(thread))
+        answer_lines(thread_lines(thread, whole=whole))
 
 
 @click.command(cls=EndCommand)

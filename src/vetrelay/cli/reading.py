@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from msgspec import structs
 
-from vetrelay.cli.mail_words import mail_json, mail_lines, writer
+from vetrelay.cli.mail_words import folded, mail_json, mail_lines, writer
 from vetrelay.cli.terminal import Line, note, printable
 from vetrelay.cli.words import (
     LEFT_OUT,
@@ -121,8 +121,8 @@ def heading(thread: Thread) -> Iterator[Line]:
     yield Line(text=f"case {thread.case}{state}", style="quiet")
 
 
-def entry_lines(entry: EntryView) -> Iterator[Line]:
-    """One thing said, for a person."""
+def entry_lines(entry: EntryView, *, whole: bool = False) -> Iterator[Line]:
+    """One thing said, for a person; of a letter, what it repeats is folded to a line that says so, unless `whole`."""
     role = ROLES.get(entry.author.role, entry.author.role)
     internal = ", internal" if entry.class_ == "internal" else ""
     name = writer(entry.letter) if entry.letter else printable(entry.author.name)
@@ -132,7 +132,8 @@ def entry_lines(entry: EntryView) -> Iterator[Line]:
     if entry.problem:
         yield Line(text=f"not shown: {problem_sentence(entry.problem)} [{entry.problem}]", style="bad", indent=2)
     elif entry.text:
-        for paragraph in printable(entry.text, lines=True).splitlines():
+        text = entry.text if whole or entry.letter is None else folded(entry.text, entry.letter.folds)
+        for paragraph in printable(text, lines=True).splitlines():
             yield Line(text=paragraph, indent=2)
     for view in entry.attachments:
         yield from attachment_lines(view)
@@ -184,11 +185,11 @@ def _left_out_lines(content: Content) -> Iterator[Line]:
         yield Line(text=f"and {more} more", style="quiet", indent=4)
 
 
-def thread_lines(thread: Thread) -> Iterator[Line]:
+def thread_lines(thread: Thread, *, whole: bool = False) -> Iterator[Line]:
     """The whole case, for a person."""
     yield from heading(thread)
     for entry in thread.entries:
-        yield from entry_lines(entry)
+        yield from entry_lines(entry, whole=whole)
     if not thread.entries:
         yield Line()
         yield Line(text="nothing has been said yet", style="quiet")

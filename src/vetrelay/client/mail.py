@@ -236,8 +236,9 @@ async def rule_letter(
     waiting = mail_state(end, case, await follow(end, case)).waiting.get(letter)
     if waiting is None:
         raise Refusal("no_such_letter")
-    if take and listed:
-        await _told_all(end, into or case, _plainly(waiting.sender, waiting.sender[:100], listed=True))
+    where = into or case
+    if take and listed and waiting.sender not in mail_state(end, where, await follow(end, where)).correspondents:
+        await _told_all(end, where, _plainly(waiting.sender, waiting.sender[:100], listed=True))
     return await _told_all(end, case, LetterRuling(letter=letter, take=take, into=into))
 
 

@@ -101,13 +101,16 @@ class Delivery(Body, frozen=True, tag_field="kind", tag="delivery"):
 
 
 class MailEvent(Body, frozen=True, tag_field="kind", tag="mail_event"):
-    """The bridge: something that staff should see in the case's time line; `about` is an address, a domain or a letter."""
+    """The bridge: something that staff should see in the case's time line; `about` is an address, a domain or a letter.
+
+    Of a key that was suggested, `detail` is its fingerprint, a space, and the key itself (base64url).
+    """
 
     what: Literal[
         "claim_refused", "case_closed", "unsubscribed", "subscribed", "denied", "key_suggested", "broken", "filed"
     ]
     about: Line
-    detail: Line | None
+    detail: Annotated[str, Meta(max_length=MAX_KEY_BASE64)] | None
     at: Milliseconds
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from vetrelay.bridge import process
 from vetrelay.bridge.sending.departures import Departures
 from vetrelay.bridge.sending.look import DATABASE, look_at_queue, open_queue, retry_now
 from vetrelay.bridge.sending.outcome import Later
@@ -52,7 +51,6 @@ def departures(config: BridgeConfig, tmp_path: Path, clock: Clock) -> Departures
 
 def test_the_place_is_where_the_bridge_has_its_tables(config: BridgeConfig) -> None:
     """Before it ever ran there is none, and none is made."""
-    assert process.DATABASE == DATABASE
     assert open_queue(config) is None
     assert not (Path(config.data) / DATABASE).exists()
 

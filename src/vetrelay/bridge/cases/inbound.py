@@ -14,6 +14,7 @@ from vetrelay.bridge.cases.bridge import Bridge
 from vetrelay.bridge.cases.casemail import FRONT_DOOR, CaseMail, case_mail
 from vetrelay.bridge.cases.opened import OpenedLetter, opened_letter
 from vetrelay.bridge.cases.reports import take_report
+from vetrelay.bridge.cases.suggestions import tell_suggestion
 from vetrelay.bridge.cases.telling import is_said, say_in
 from vetrelay.bridge.ports import Arrival, ArrivalState
 from vetrelay.client.drafts import DraftObject, as_object, media_type_of
@@ -126,6 +127,8 @@ async def _posted(bridge: Bridge, arrival: Arrival, case: CaseId, intent: str) -
 
 async def _letter(bridge: Bridge, arrival: Arrival, mail: CaseMail) -> _Written:
     raw = await asyncio.to_thread(bridge.spool.read, arrival.spool)
+    if arrival.case is not None:
+        await tell_suggestion(bridge, arrival.case, mail, arrival, raw)
     opened = await opened_letter(bridge, raw, mail.correspondents.values(), address=_address(bridge, arrival))
     del raw
     sealed, objects = [], []

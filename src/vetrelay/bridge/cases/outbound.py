@@ -1,7 +1,7 @@
 """From a case to its correspondents: what was said is composed by each one's mode and put into the queue, once for each.
 
 Durable before done: an envelope leaves the case's list of what is to be carried out when every letter about it stands in
-the queue. Letter out: O1 queued, O2 acknowledged, O3 the peer said 250, O4 told in the case (email.md, architecture.md).
+the queue. (Crash table "letter out" of docs/architecture.md: what is kept before this is O1, what stands in the queue O2.)
 """
 
 import asyncio
