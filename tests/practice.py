@@ -100,9 +100,11 @@ class Visit:
 
 
 @contextmanager
-def practice(folder: Path, *, worker: str = "pictures", die_at: str = "", settings: str = "") -> Iterator[Practice]:
+def practice(
+    folder: Path, *, worker: str = "pictures", die_at: str = "", settings: str = "", listen: str = "127.0.0.1:0"
+) -> Iterator[Practice]:
     """A practice that is open: processes run, the clinic is enrolled, its intake is adopted."""
-    with relay(folder) as running:
+    with relay(folder, listen) as running:
         url = str(running.told["url"])
         code = asyncio.run(enrolment_code(folder, "machine"))
         intake = intake_at(folder, url, code=code, worker=worker, die_at=die_at, settings=settings)

@@ -183,18 +183,16 @@ def town_zone() -> Zone:
 
 
 @asynccontextmanager
-async def mail_town(
-    folder: Path, *, settings: str = "", die_at: str = "", worker: str = "pictures", sink_options: tuple[str, ...] = ()
-) -> AsyncIterator[MailTown]:
+async def mail_town(folder: Path, *, settings: str = "", listen: str = "127.0.0.1:0") -> AsyncIterator[MailTown]:
     """A practice with its bridge at work, and one case in which it is on."""
     zone = town_zone()
-    with smtp_sink(folder / "sink", *sink_options) as sink:
+    with smtp_sink(folder / "sink") as sink:
         async with serving(zone) as resolver:
             more = f'resolver = "{resolver}"\nsmarthost = "127.0.0.1:{sink.port}"\nsmarthost_tls = "off"\n{settings}'
-            ways = practice(folder, worker=worker)
+            ways = practice(folder, listen=listen)
             here = await asyncio.to_thread(ways.__enter__)
             code = await enrolment_code(folder, "machine")
-            bridge = bridge_at(folder, here.url, code=code, die_at=die_at, settings=more)
+            bridge = bridge_at(folder, here.url, code=code, settings=more)
             try:
                 await asyncio.to_thread(bridge.start)
                 async with end_of(folder / "veterinarian", here.clinic) as veterinarian:

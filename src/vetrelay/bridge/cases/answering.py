@@ -5,6 +5,8 @@ Never to what a machine wrote, and never to who could not be proved to have writ
 
 import asyncio
 
+import msgspec
+
 from vetrelay.bridge.cases.bridge import Bridge
 from vetrelay.bridge.cases.casemail import case_mail
 from vetrelay.bridge.cases.outbound import links_of, posting_to
@@ -19,7 +21,7 @@ from vetrelay.bridge.letters.letter import (
 )
 from vetrelay.bridge.loops import loop_mark
 from vetrelay.bridge.ports import Arrival, ArrivalState
-from vetrelay.bridge.sending.pace import DAY_MS
+from vetrelay.bridge.sending.pace import DAY_MS, PER_DAY, notice_slot
 from vetrelay.protocol.log import Head
 
 
@@ -67,6 +69,9 @@ def _confirm(bridge: Bridge, arrival: Arrival, head: Head) -> None:
     correspondent = case_mail(bridge.notes, correspondence.case).correspondents.get(correspondence.address)
     if correspondent is None or not correspondent.confirm or correspondence.address.startswith("@"):
         return
+    due_ms = _slot_ms(bridge, correspondence.token)
+    if due_ms is None:
+        return
     posting, message_id = posting_to(bridge, correspondence)
     letter = compose_confirmation(
         posting,
@@ -82,4 +87,21 @@ def _confirm(bridge: Bridge, arrival: Arrival, head: Head) -> None:
         mode="notify",
         person=False,
         case=correspondence.case,
+        due_ms=due_ms,
     )
+
+
+def _slot_ms(bridge: Bridge, token: str) -> int | None:
+    """When the next confirmation to this correspondent may go: one an hour, so that what answers by itself is not kept going.
+
+    None when as many as a day may have are under way.
+    """
+    now_ms, key = bridge.end.now_ms(), f"confirmed {token}"
+    kept = bridge.notes.get(key)
+    times: list[int] = msgspec.json.decode(kept, type=list[int]) if kept is not None else []
+    recent = [time_ms for time_ms in times if time_ms > now_ms - DAY_MS]
+    slot = notice_slot(recent, now_ms=now_ms, cause="letter")
+    if slot is None or len(recent) >= PER_DAY:
+        return None
+    bridge.notes.put(key, msgspec.json.encode([*recent, slot.at_ms]))
+    return slot.at_ms

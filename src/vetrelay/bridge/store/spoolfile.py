@@ -30,6 +30,7 @@ CHUNK_BYTES: Final = 64 * 1024
 SEALED_CHUNK_BYTES: Final = CHUNK_BYTES + crypto_secretstream_xchacha20poly1305_ABYTES
 _WRAPPED_BYTES: Final = SecretBox.NONCE_SIZE + SecretBox.MACBYTES + crypto_secretstream_xchacha20poly1305_KEYBYTES
 HEAD_BYTES: Final = len(MAGIC) + _WRAPPED_BYTES + crypto_secretstream_xchacha20poly1305_HEADERBYTES
+START_SYNC_BYTES: Final = 256 * 1024
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -60,6 +61,7 @@ class SpoolFile:
         "_pending",
         "_sealed_bytes",
         "_state",
+        "_unsynced_bytes",
         "id",
         "is_renamed",
         "size_bytes",
@@ -84,7 +86,7 @@ class SpoolFile:
         self._partial, self._final = partial, final
         self._checkpoint, self._grown = checkpoint, grown
         self._buffer = bytearray()
-        self._sealed_bytes = 0
+        self._sealed_bytes = self._unsynced_bytes = 0
         key = random_bytes(crypto_secretstream_xchacha20poly1305_KEYBYTES)
         self._state: crypto_secretstream_xchacha20poly1305_state | None = crypto_secretstream_xchacha20poly1305_state()
         wrapped = bytes(box.encrypt(key, random_bytes(SecretBox.NONCE_SIZE)))
@@ -191,6 +193,11 @@ class SpoolFile:
                 self._sealed_bytes += written
                 self._grown(written)
                 view = view[written:]
+            self._unsynced_bytes += len(sealed)
+            if self._unsynced_bytes >= START_SYNC_BYTES:
+                # A large letter goes to the disk while the rest of it still comes: its sync then has little to wait for.
+                self._unsynced_bytes = 0
+                self.start_sync()
 
 
 def _created(path: Path) -> int:
