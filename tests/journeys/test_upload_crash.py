@@ -180,9 +180,11 @@ async def test_killed_in_the_middle_of_a_body(tmp_path: Path, client: Client) ->
         assert HALF == await append(relay, path, 0, HALF)
 
         async def dribble() -> AsyncIterator[bytes]:
+            alive = True
             for start in range(HALF, len(PAYLOAD), 100_000):
-                if start > HALF + 1_000_000:
-                    relay.process.kill()
+                if alive and start > HALF + 1_000_000:
+                    relay.process.kill()  # once: a second call would take the exit code from whoever waits for it
+                    alive = False
                 yield PAYLOAD[start : start + 100_000]
                 await asyncio.sleep(0.005)
 

@@ -10,7 +10,8 @@ import click
 HOME_VARIABLE: Final = "VETRELAY_HOME"
 RELAY_VARIABLE: Final = "VETRELAY_RELAY"
 DEFAULT_HOME: Final = Path("~/.local/share/vetrelay")
-_DASHED_ID: Final = re.compile(r"-(?:[A-Za-z0-9_-]{21}|[A-Za-z0-9_-]{42})")
+# An id, or the beginning of one: no option here is a single dash and a word.
+_DASHED_ID: Final = re.compile(r"-(?:[A-Za-z0-9_-]{21}|[A-Za-z0-9_-]{42}|[A-Za-z0-9_][A-Za-z0-9_-]{4,41})")
 _MARK: Final = "\0"  # no argument can hold it, so it stands for "what follows is no option"
 
 
