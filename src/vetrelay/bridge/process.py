@@ -2,12 +2,10 @@
 
 import asyncio
 import contextlib
-import fcntl
 import os
-import signal
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -41,6 +39,7 @@ from vetrelay.bridge.store.spoolkey import load_or_make_key
 from vetrelay.bridge.store.tables import open_database
 from vetrelay.client.admission import admitted, write_offer
 from vetrelay.client.end import open_end
+from vetrelay.client.machine import alone, until_stopped
 from vetrelay.config import BridgeConfig
 from vetrelay.errors import Fault
 from vetrelay.inspection.inspect import Inspector, Settings
@@ -75,43 +74,17 @@ async def serve(
     """Runs the bridge until SIGTERM or SIGINT; what is in hand then is left to its tables.
 
     `ready` hears where it can be reached, once it is enrolled. Raises Fault `no_sandbox`, `sandbox_failed`, `already_running`,
-    `bad_listen`, `bad_tls`, `bad_dkim_key`, `bad_database`; Refusal for what its enrolment was refused with.
+    `bad_listen`, `bad_tls`, `bad_dkim_key`; Refusal for what its enrolment was refused with.
     """
     set_up_logs(as_json=config.log_json)
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    working = asyncio.create_task(_work(config, ready, trial or Trial()))
-    waiting = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        waiting.cancel()
-        working.cancel()  # does nothing to work that has ended by itself
-        with contextlib.suppress(asyncio.CancelledError):
-            await working
+    await until_stopped(_work(config, ready, trial or Trial()))
     event_log()("bridge.stopped")
-
-
-@contextlib.contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """Two bridges in one folder would be one party twice."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(home / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as held:
-        raise Fault("already_running") from held
-    finally:
-        os.close(lock)
 
 
 async def _work(config: BridgeConfig, ready: Callable[[Ready], None] | None, trial: Trial) -> None:
     home = Path(config.data)
     async with contextlib.AsyncExitStack() as opened:
-        opened.enter_context(_alone(home))
+        opened.enter_context(alone(home, LOCK))
         tls = server_tls(config)
         # The jail is proved first, and its zygotes are started before this process holds a key.
         settings = Settings(parallel_jobs=os.cpu_count() or 1, loads=("letters",))

@@ -1,12 +1,9 @@
 """The intake's process: asks the clock and the dice once, proves the jail, and works until it is told to stop."""
 
-import asyncio
 import contextlib
-import fcntl
 import os
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -15,9 +12,9 @@ import uvloop
 
 from vetrelay.client.admission import admitted, write_offer
 from vetrelay.client.end import open_end
+from vetrelay.client.machine import alone, until_stopped
 from vetrelay.client.rotate import DAY_MS
 from vetrelay.config import IntakeConfig
-from vetrelay.errors import Fault
 from vetrelay.inspection.ask import DicomMode
 from vetrelay.inspection.inspect import Inspector, Settings
 from vetrelay.inspection.kinds import Kind
@@ -85,40 +82,14 @@ async def serve(
     else where files cannot be confined, `already_running`; Refusal for what its enrolment was refused with.
     """
     set_up_logs(as_json=config.log_json)
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    working = asyncio.create_task(_work(config, ready, checkpoint, worker))
-    waiting = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        waiting.cancel()
-        working.cancel()  # does nothing to work that has ended by itself
-        with contextlib.suppress(asyncio.CancelledError):
-            await working
+    await until_stopped(_work(config, ready, checkpoint, worker))
     event_log()("intake.stopped")
-
-
-@contextlib.contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """Two intakes on one folder would each clear away what the other has in hand."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(home / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as held:
-        raise Fault("already_running") from held
-    finally:
-        os.close(lock)
 
 
 async def _work(config: IntakeConfig, ready: Ready | None, checkpoint: Checkpoint, worker: Sequence[str]) -> None:
     home = Path(config.data)
     async with contextlib.AsyncExitStack() as opened:
-        opened.enter_context(_alone(home))
+        opened.enter_context(alone(home, LOCK))
         # The jail is proved first, and its zygotes are started before this process holds a key.
         settings = inspection_settings(config)
         inspector = await opened.enter_async_context(Inspector.start(settings, command=worker))
