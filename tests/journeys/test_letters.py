@@ -1,7 +1,6 @@
 """Letters between clinics' mailboxes and cases, through real SMTP, real DNS, a real relay, file check and bridge."""
 
 import asyncio
-import base64
 import os
 from collections.abc import AsyncIterator
 from email.message import EmailMessage
@@ -13,6 +12,7 @@ import pytest_asyncio
 
 from tests.journeys.mail_town import CLINIC, RECORDS, MailTown, letter, mail_town
 from tests.practice import Visit, now_ms, photo, visit
+from vetrelay.bridge.letters.autocrypt import autocrypt_header
 from vetrelay.bridge.letters.openpgp_key import make_own_pgp
 from vetrelay.client.cases import open_case, set_state
 from vetrelay.client.mail import (
@@ -133,7 +133,7 @@ async def test_a_key_that_comes_with_a_letter_is_only_a_suggestion(town: MailTow
     mailbox = await town.list_clinic(visit=case)
     theirs = make_own_pgp(os.urandom, now_ms=now_ms())
     sent = letter("Our key is in the head.\n")
-    sent["Autocrypt"] = f"addr={RECORDS}; keydata={base64.b64encode(theirs.certificate(RECORDS)).decode()}"
+    sent["Autocrypt"] = autocrypt_header(theirs, RECORDS)
     await town.send(sent, to=mailbox.mail)
     state = await town.mail(lambda state: bool(state.events), visit=case)
     assert [("key_suggested", RECORDS)] == [(event.what, event.about) for event in state.events]
@@ -288,9 +288,11 @@ async def test_row_43_who_is_put_out_takes_and_sends_nothing_more(town: MailTown
 
 
 async def test_a_closed_case_takes_no_letters_until_it_is_open_again(town: MailTown, case: Visit) -> None:
-    """The sender's own mail server tells them; staff see that a letter came."""
+    """The sender's own mail server tells them; staff see that a letter came. What was said before still goes out."""
     mailbox = await town.list_clinic(visit=case)
+    await say(case.veterinarian, case.case, text="All is well; I close this case.")
     await set_state(case.veterinarian, case.case, "close")
+    await town.letter_to(mailbox)
     await town.refuses(letter("One more thing.\n"), to=mailbox.mail, code="550 5.2.1")
     await town.entries(lambda entries: any(e.mail for e in entries), visit=case)
     await set_state(case.veterinarian, case.case, "reopen")

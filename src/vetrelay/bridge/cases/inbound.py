@@ -8,6 +8,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import structs
+
 from vetrelay.bridge.addressing import case_address
 from vetrelay.bridge.cases.answering import answer_arrival
 from vetrelay.bridge.cases.bridge import Bridge
@@ -90,7 +92,7 @@ _NOTHING: Final = Letter(
     signature="none",
     unread=None,
 )
-"""Stands where a promise that is in the outbox already has the words."""
+"""A letter without a word; stands also where a promise that is in the outbox already has the words."""
 
 
 def _ended(bridge: Bridge, arrival: Arrival, state: ArrivalState) -> None:
@@ -179,21 +181,7 @@ async def _upload(bridge: Bridge, arrival: Arrival) -> _Written:
         lambda: seal_pieces(end, bridge.spool.chunks(arrival.spool), lambda _done_bytes: None)
     )
     name = safe_name(arrival.name or "", "")
-    letter = Letter(
-        letter=arrival.id,
-        way="link",
-        address=arrival.mail_from[:400],
-        name="",
-        subject="",
-        written=None,
-        text="",
-        folds=(),
-        known=False,
-        automatic=False,
-        encrypted=False,
-        signature="none",
-        unread=None,
-    )
+    letter = structs.replace(_NOTHING, letter=arrival.id, way="link", address=arrival.mail_from[:400])
     made = as_object(sealed, media=media_type_of(name), name=name, keep_original=False)
     return _Written(letter=letter, objects=(made,), sealed=(sealed,))
 

@@ -128,8 +128,7 @@ async def _carry_out_of(bridge: Bridge, case: CaseId) -> None:
         return
     await announce(bridge, case, mail)
     for outgoing in mail.outgoing:
-        done = mail.closed or await carry_out(bridge, case, mail, outgoing)
-        if not done:
+        if not await carry_out(bridge, case, mail, outgoing):
             return  # its files are being checked; what was said after it waits, so that letters keep their order
         bridge.checkpoint("outgoing.queued")
         now = case_mail(bridge.notes, case)

@@ -6,7 +6,7 @@ from typing import Final
 
 from vetrelay.bridge.cases.bridge import Bridge
 from vetrelay.bridge.cases.casemail import CaseMail
-from vetrelay.bridge.cases.telling import persist_or_leave
+from vetrelay.bridge.cases.telling import say_or_leave
 from vetrelay.bridge.letters.autocrypt import Suggestion, suggested
 from vetrelay.bridge.ports import Arrival
 from vetrelay.bridge.proving.headfields import HEAD_BYTES, split_fields
@@ -26,16 +26,17 @@ async def tell_suggestion(bridge: Bridge, case: CaseId, mail: CaseMail, arrival:
     if correspondent is None:
         return
     found = await asyncio.to_thread(_suggested, raw, authenticated.address)
-    if found is None or found.key.fingerprint == correspondent.key:
+    fingerprint = found.key.fingerprint.upper() if found is not None else None
+    if found is None or fingerprint == correspondent.key:
         return
     event = MailEvent(
         what="key_suggested",
         about=found.address,
-        detail=f"{found.key.fingerprint} {b64(found.key.public)}",
+        detail=f"{fingerprint} {b64(found.key.public)}",
         at=arrival.received_ms,
     )
-    intent = f"key:{case}:{found.address}:{found.key.fingerprint}"
-    await persist_or_leave(bridge, case, event, class_="control", intent=intent)
+    intent = f"key:{case}:{found.address}:{fingerprint}"
+    await say_or_leave(bridge, case, event, class_="control", intent=intent)
 
 
 def _suggested(raw: bytes, address: str) -> Suggestion | None:

@@ -1,7 +1,6 @@
 """What the bridge tells in a case: addresses, letters that wait, events, how far an answer went. Each once, however often it dies."""
 
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 import msgspec
@@ -16,7 +15,7 @@ from vetrelay.bridge.store.events import Event
 from vetrelay.client.drafts import DraftObject
 from vetrelay.client.end import RandomBytes
 from vetrelay.client.outbox import deliver, forget, promise_envelope
-from vetrelay.client.persist import persist
+from vetrelay.client.persist import may_pass
 from vetrelay.client.say import draft_of
 from vetrelay.client.transfer import SealedFile
 from vetrelay.errors import Refusal
@@ -121,12 +120,12 @@ async def tell_event(bridge: Bridge, event: Event) -> None:
     """One event of the mail's side, in the case's time line; where no case is named, it is only counted."""
     if event.case is not None:
         what = MailEvent(what=msgspec.convert(event.what, EventWord), about=event.domain, detail=None, at=event.at_ms)
-        await persist_or_leave(bridge, event.case, what, class_="control", intent=f"event:{event.id}")
+        await say_or_leave(bridge, event.case, what, class_="control", intent=f"event:{event.id}")
     bridge.events.done(event.id)
 
 
 async def tell_delivery(bridge: Bridge, delivery: Delivery) -> None:
-    """How far something went, as a receipt in its case. Returns when it stands there, or can never stand there."""
+    """How far something went, as a receipt in its case. Returns when it stands there, or can never stand there; raises what may pass."""
     departure = delivery.departure
     if departure.case is None or departure.answers is None:
         return
@@ -139,14 +138,16 @@ async def tell_delivery(bridge: Bridge, delivery: Delivery) -> None:
         reason=delivery.reason,
     )
     intent = f"delivery:{departure.id}:{delivery.state}"
-    await persist_or_leave(bridge, departure.case, word, class_="receipt", intent=intent)
+    await say_or_leave(bridge, departure.case, word, class_="receipt", intent=intent)
 
 
-async def persist_or_leave(
+async def say_or_leave(
     bridge: Bridge, case: CaseId, content: ByMail, *, class_: EnvelopeClass, intent: str
 ) -> Head | None:
-    """As `say_in`, as long as it takes; None where the case takes nothing from this bridge any more."""
+    """As `say_in`; None where the case takes nothing from this bridge any more. Raises what may pass: the caller comes again."""
     try:
-        return await persist(partial(say_in, bridge, case, content, class_=class_, intent=intent))
-    except Refusal:
+        return await say_in(bridge, case, content, class_=class_, intent=intent)
+    except Refusal as refused:
+        if may_pass(refused):
+            raise
         return None
