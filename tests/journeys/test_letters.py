@@ -175,7 +175,8 @@ async def test_an_out_of_office_answer_is_shown_and_answered_by_nobody(town: Mai
 async def test_who_asks_for_a_confirmation_gets_the_records_receipt(town: MailTown, case: Visit) -> None:
     """Position and mark of the letter in the log, and it is marked as written by a machine."""
     mailbox = await town.list_clinic(visit=case, confirm=True)
-    await town.send(letter("Here is the report.\n"), to=mailbox.mail)
+    sent = letter("Here is the report.\n")
+    await town.send(sent, to=mailbox.mail)
     confirmation = await town.letter_to(mailbox)
     entries = await town.entries(lambda entries: any(e.letter for e in entries), visit=case)
     (n,) = [entry.n for entry in entries if entry.letter]
@@ -183,6 +184,7 @@ async def test_who_asks_for_a_confirmation_gets_the_records_receipt(town: MailTo
     assert body is not None
     assert f"position {n}" in body.get_content()
     assert "auto-generated" == confirmation.message["Auto-Submitted"]
+    assert sent["Message-ID"] == confirmation.message["In-Reply-To"] == confirmation.message["References"]
 
 
 async def test_the_same_letter_twice_is_one(town: MailTown, case: Visit) -> None:

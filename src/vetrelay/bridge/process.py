@@ -41,13 +41,12 @@ from vetrelay.client.admission import admitted, write_offer
 from vetrelay.client.end import open_end
 from vetrelay.client.machine import alone, until_stopped
 from vetrelay.config import BridgeConfig
-from vetrelay.errors import Fault
+from vetrelay.errors import Fault, VetRelayError
 from vetrelay.inspection.inspect import Inspector, Settings
 from vetrelay.telemetry import event_log, set_up_logs
 
 LOCK: Final = "bridge.lock"
-HOUR_MS: Final = 60 * 60 * 1000
-SMTP_PORT: Final = 25
+DAY_SECONDS: Final = 24 * 60 * 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +113,7 @@ async def _work(config: BridgeConfig, ready: Callable[[Ready], None] | None, tri
         resolver = DnsResolver((config.resolver,) if config.resolver else ())
         sender = sender_of(bridge, resolver, trial)
         listening = await _listen(opened, bridge, engine, resolver, trial, tls)
-        pages = await _serve_pages(opened, bridge, engine)
+        pages, counter = await _serve_pages(opened, bridge, engine)
         offer = write_offer(config, "bridge", keyring)
         if ready is not None:
             ready(Ready(offer=offer, smtp=listening.listens, pages=pages))
@@ -122,6 +121,7 @@ async def _work(config: BridgeConfig, ready: Callable[[Ready], None] | None, tri
             group.create_task(sender.run())
             group.create_task(wake(sender, bridge.leaving))
             group.create_task(work(bridge))
+            group.create_task(_keep_recovering(counter))
 
 
 def server_tls(config: BridgeConfig) -> ssl.SSLContext | None:
@@ -169,8 +169,18 @@ async def _listen(
     return listening
 
 
-async def _serve_pages(opened: contextlib.AsyncExitStack, bridge: Bridge, engine: Engine) -> str:
-    """The pages for clinics. Returns where they listen. Raises Fault `bad_listen`."""
+async def _keep_recovering(counter: Counter) -> None:
+    """Once a day: uploads that nobody went on with are given up."""
+    while True:
+        await asyncio.sleep(DAY_SECONDS)
+        try:
+            await counter.recover()
+        except VetRelayError as failed:
+            event_log()("bridge.waits", code=failed.code)
+
+
+async def _serve_pages(opened: contextlib.AsyncExitStack, bridge: Bridge, engine: Engine) -> tuple[str, Counter]:
+    """The pages for clinics. Returns where they listen, and who serves them. Raises Fault `bad_listen`."""
     config = bridge.config
     stores = Stores(
         engine=engine,
@@ -194,4 +204,4 @@ async def _serve_pages(opened: contextlib.AsyncExitStack, bridge: Bridge, engine
     except (OSError, ValueError, OverflowError) as wrong:
         raise Fault("bad_listen", listen=config.web_listen) from wrong
     name = runner.addresses[0]
-    return f"http://{name[0]}:{name[1]}"
+    return f"http://{name[0]}:{name[1]}", counter

@@ -133,6 +133,9 @@ async def _letter(bridge: Bridge, arrival: Arrival, mail: CaseMail) -> _Written:
         await tell_suggestion(bridge, arrival.case, mail, arrival, raw)
     opened = await opened_letter(bridge, raw, mail.correspondents.values(), address=_address(bridge, arrival))
     del raw
+    if arrival.token is not None and opened.read.message_id:
+        # Our next letter answers this one, so that their mail program shows both in one thread.
+        await asyncio.to_thread(bridge.notes.put, f"thread {arrival.token}", opened.read.message_id.encode())
     sealed, objects = [], []
     for part in opened.parts:
         made = await asyncio.to_thread(seal_content, bridge.end, part.content)

@@ -13,7 +13,7 @@ from vetrelay.bridge.cases.casemail import FRONT_DOOR, CaseMail, Words, case_mai
 from vetrelay.bridge.cases.inbound import bring_in, deny, is_told, told_at_the_door
 from vetrelay.bridge.cases.outbound import carry_out, queue_notice
 from vetrelay.bridge.cases.telling import announce, settle_addresses, tell_delivery, tell_event
-from vetrelay.bridge.ports import Arrival, ArrivalState, Delivery
+from vetrelay.bridge.ports import Arrival, ArrivalState, Delivery, Departure, DepartureState
 from vetrelay.client.follow import Followed, follow
 from vetrelay.client.news import take_news
 from vetrelay.client.outbox import deliver_all
@@ -63,7 +63,7 @@ async def _read_inbox(bridge: Bridge) -> None:
 
 
 async def _read_once(bridge: Bridge) -> None:
-    # Durable before acknowledged: `take_over` has committed when `take_news` acknowledges (O2).
+    # Durable before acknowledged: `take_over` has committed when `take_news` acknowledges (O1).
     keep = partial(take_over, bridge)
     await take_news(bridge.end, wait_seconds=bridge.config.wait_seconds, known=bridge.known, keep=keep)
     bridge.read_to_the_end_ms = bridge.end.now_ms()
@@ -76,16 +76,42 @@ def take_over(bridge: Bridge, followed: Followed) -> None:
     if before.upto_n >= followed.tail.n:
         return
     after, words = taken_over(end, followed, before)
-    settle_addresses(bridge.addresses, case, after, now_ms=end.now_ms(), random_bytes=end.random_bytes)
+    settle_addresses(bridge, case, after)
     _decide(bridge, case, words)
     for struck in before.correspondents.keys() - after.correspondents.keys():
         bridge.departures.withdraw(case, recipient=struck)
     for address in before.plain - after.plain:
-        bridge.departures.withdraw(case, recipient=address)  # what was composed in the open is not sent any more
+        _call_back(bridge, case, after, address)
     keep_case_mail(bridge.notes, case, after)
     bridge.checkpoint("news.kept")
     bridge.said.set()
     bridge.arrived.set()
+
+
+def _call_back(bridge: Bridge, case: CaseId, mail: CaseMail, address: str) -> None:
+    """The owner withdrew: what was composed in the open is not sent any more, and a notice tells of it instead."""
+    queued = bridge.departures.in_state(DepartureState.QUEUED, case=case)
+    waiting = [one for one in queued if one.recipient == address and one.answers is not None]
+    bridge.departures.withdraw(case, recipient=address)
+    if waiting:
+        _notify_instead(bridge, mail, waiting[-1], once="withdrawn")
+
+
+def _notify_instead(bridge: Bridge, mail: CaseMail, departure: Departure, *, once: str) -> None:
+    """A notice in the place of a letter that does not go; what it would have said stands on the sealed page."""
+    known = mail.correspondents.get(departure.recipient)
+    if departure.case is None or departure.answers is None or known is None:
+        return
+    for correspondence in bridge.addresses.of_case(departure.case):
+        if correspondence.address == departure.recipient and not correspondence.revoked:
+            queue_notice(
+                bridge,
+                correspondence,
+                reference=known.reference,
+                once=f"{once} {departure.id}",
+                answers=departure.answers,
+                cause="member",
+            )
 
 
 def _decide(bridge: Bridge, case: CaseId, words: Words) -> None:
@@ -140,24 +166,8 @@ async def told(bridge: Bridge, delivery: Delivery) -> None:
     """The sender's word on a letter: told in the case; what was too much for the mailbox goes again as a notice."""
     departure = delivery.departure
     await tell_delivery(bridge, delivery)
-    if delivery.state != "downgraded" or departure.case is None or departure.answers is None:
-        return
-    mail = case_mail(bridge.notes, departure.case)
-    for correspondence in bridge.addresses.of_case(departure.case):
-        if correspondence.address == departure.recipient and not correspondence.revoked:
-            queue_notice(
-                bridge,
-                correspondence,
-                reference=_reference(mail, correspondence.address),
-                once=f"downgraded {departure.id}",
-                answers=departure.answers,
-                cause="member",
-            )
-
-
-def _reference(mail: CaseMail, address: str) -> str | None:
-    known = mail.correspondents.get(address)
-    return known.reference if known else None
+    if delivery.state == "downgraded" and departure.case is not None:
+        _notify_instead(bridge, case_mail(bridge.notes, departure.case), departure, once="downgraded")
 
 
 # --- letters --------------------------------------------------------------------------------------------------------
@@ -220,12 +230,11 @@ async def _keep_looking(bridge: Bridge) -> None:
         bridge.said.set()
         bridge.arrived.set()
         for row in bridge.end.journal.cases():
-            mail = case_mail(bridge.notes, row.id)
-            if mail.on:
-                await _patiently(partial(_still_in, bridge, row.id, mail))
+            if case_mail(bridge.notes, row.id).on:
+                await _patiently(partial(_still_in, bridge, row.id))
 
 
-async def _still_in(bridge: Bridge, case: CaseId, mail: CaseMail) -> None:
+async def _still_in(bridge: Bridge, case: CaseId) -> None:
     try:
         followed = bridge.known[case] = await follow(bridge.end, case, known=bridge.known.get(case))
     except Refusal as refused:
@@ -233,9 +242,8 @@ async def _still_in(bridge: Bridge, case: CaseId, mail: CaseMail) -> None:
             raise
         # (43) Nobody tells who was put out: letters are refused from here on, and none leaves.
         bridge.known.pop(case, None)
-        out = structs.replace(mail, on=False, outgoing=())
-        end = bridge.end
-        settle_addresses(bridge.addresses, case, out, now_ms=end.now_ms(), random_bytes=end.random_bytes)
+        out = structs.replace(case_mail(bridge.notes, case), on=False, outgoing=())
+        settle_addresses(bridge, case, out)
         bridge.departures.withdraw(case)
         keep_case_mail(bridge.notes, case, out)
         event_log()("bridge.case_left", code=refused.code)

@@ -9,8 +9,9 @@ from vetrelay.bridge.addressing import case_address, new_token
 from vetrelay.bridge.cases.bridge import Bridge
 from vetrelay.bridge.cases.casemail import CaseMail
 from vetrelay.bridge.cases.ownkeys import own_pgp
+from vetrelay.bridge.cases.shelf import take_off_shelf
 from vetrelay.bridge.ports import Delivery
-from vetrelay.bridge.store.addresses import Addresses, Correspondence
+from vetrelay.bridge.store.addresses import Correspondence
 from vetrelay.bridge.store.events import Event
 from vetrelay.client.drafts import DraftObject
 from vetrelay.client.end import RandomBytes
@@ -85,13 +86,16 @@ async def announce(bridge: Bridge, case: CaseId, mail: CaseMail) -> None:
         await say_in(bridge, case, told, class_="control", intent=f"mailbox:{case}:{mark}")
 
 
-def settle_addresses(
-    addresses: Addresses, case: CaseId, mail: CaseMail, *, now_ms: int, random_bytes: RandomBytes
-) -> None:
-    """An address for each correspondent of a case, none for those struck off; closed with the case. Durable when it returns."""
+def settle_addresses(bridge: Bridge, case: CaseId, mail: CaseMail) -> None:
+    """An address for each correspondent of a case, none for those struck off; closed with the case. Durable when it returns.
+
+    Who is struck off has nothing on their sealed page any more.
+    """
+    addresses, end = bridge.addresses, bridge.end
     standing = {one.address: one for one in addresses.of_case(case) if not one.revoked}
     for address, one in standing.items():
         if address not in mail.correspondents or not mail.on:
+            take_off_shelf(bridge.notes, one.token)
             addresses.revoke(one.token)
         elif one.closed != mail.closed:
             addresses.put(replace(one, closed=mail.closed))
@@ -101,12 +105,12 @@ def settle_addresses(
         addresses.put(
             Correspondence(
                 case=case,
-                token=new_token(random_bytes),
+                token=new_token(end.random_bytes),
                 address=address,
-                upload_token=new_token(random_bytes),
-                code=new_code(random_bytes),
+                upload_token=new_token(end.random_bytes),
+                code=new_code(end.random_bytes),
                 closed=mail.closed,
-                created_ms=now_ms,
+                created_ms=end.now_ms(),
             )
         )
 
