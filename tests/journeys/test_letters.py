@@ -211,6 +211,20 @@ async def test_plain_email_needs_the_owners_word(town: MailTown, case: Visit) ->
     assert not [one for one in town.letters_from(mailbox) if b"verified connection" in one.raw]
 
 
+async def test_a_withdrawn_consent_calls_back_what_still_waits_and_leaves_a_notice(town: MailTown, case: Visit) -> None:
+    """There is no verified connection here, so that the plain letter waits; then it is not sent at all."""
+    mailbox = await town.list_clinic(visit=case, mode="plain")
+    await give_consent(case.owner, case.case, RECORDS, given=True)
+    await town.mail(lambda state: state.may_be_plain(RECORDS), visit=case)
+    await say(case.veterinarian, case.case, text="This must not leave in the open.")
+    await asyncio.sleep(3)
+    assert [] == town.letters_from(mailbox)
+    await give_consent(case.owner, case.case, RECORDS, given=False)
+    notice = await town.letter_to(mailbox)
+    assert b"must not leave" not in notice.raw
+    assert "auto-generated" == notice.message["Auto-Submitted"]
+
+
 async def test_a_link_takes_a_large_file_into_the_same_case(town: MailTown, case: Visit) -> None:
     """(36) By the address that every letter carries, without an account."""
     mailbox = await town.list_clinic(visit=case)
